@@ -36,7 +36,7 @@ import (
 // lab names this program in its messages and its cgroup.
 const lab = "lab02"
 
-const usage = "usage: lab02 [-uts] [-ipc] [-pid] [-mnt] [-net] [-user] [-cgroup] [-m 100m] [-swap] [--] PROGRAM [ARGUMENT...]"
+const usage = "usage: " + lab + " [-uts] [-ipc] [-pid] [-mnt] [-net] [-user] [-cgroup] [-m 100m] [-swap] [--] PROGRAM [ARGUMENT...]"
 
 // options is the command line. Parent and child read the same one.
 type options struct {

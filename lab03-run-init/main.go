@@ -34,7 +34,7 @@ import (
 // lab names this program in its messages and its cgroup.
 const lab = "lab03"
 
-const usage = "usage: lab03 run [-ti] [-m 100m] [-swap] [--] PROGRAM [ARGUMENT...]"
+const usage = "usage: " + lab + " run [-ti] [-m 100m] [-swap] [--] PROGRAM [ARGUMENT...]"
 
 func main() {
 	if len(os.Args) < 2 {

@@ -29,27 +29,33 @@ func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, lab+": "+format+"\n", args...)
 }
 
-// exit ends the program: with the workload's exit code, or 128+n if signal n killed it, as shells
-// do; or after an error of ours, with the code that the error carries.
+// exit ends the program. An error of ours is said; a workload has said itself what was wrong.
 func exit(err error) {
+	var workload *exec.ExitError
+	if err != nil && !errors.As(err, &workload) {
+		say("%v", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+// exitCode is the workload's exit code, or 128+n if signal n killed it, as in shells; or, after an
+// error of ours, the code that the error carries.
+func exitCode(err error) int {
 	var workload *exec.ExitError
 	var ours failure
 	switch {
 	case err == nil:
-		os.Exit(0)
+		return 0
 	case errors.As(err, &workload):
 		status := workload.Sys().(syscall.WaitStatus)
 		if status.Signaled() {
-			os.Exit(128 + int(status.Signal()))
+			return 128 + int(status.Signal())
 		}
-		os.Exit(status.ExitStatus())
+		return status.ExitStatus()
 	case errors.As(err, &ours):
-		say("%v", ours.text)
-		os.Exit(ours.code)
-	default:
-		say("%v", err)
-		os.Exit(125)
+		return ours.code
 	}
+	return 125
 }
 
 // findProgram looks a program up in PATH, as a shell does.

@@ -31,7 +31,7 @@ import (
 // lab names this program in its messages and its cgroup.
 const lab = "lab04"
 
-const usage = "usage: lab03 run [-ti] [-m 100m] [-swap] [-cpuset 1] [-cpushare 512] [--] PROGRAM [ARGUMENT...]"
+const usage = "usage: " + lab + " run [-ti] [-m 100m] [-swap] [-cpuset 1] [-cpushare 512] [--] PROGRAM [ARGUMENT...]"
 
 func main() {
 	if len(os.Args) < 2 {

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cgroup is the cgroup that limits one controller.
+type cgroup struct {
+	dir     string // /sys/fs/cgroup/lab04-4242, or /sys/fs/cgroup/cpu,cpuacct/lab04-4242
+	v2      bool
+	release func() // ends the guard
+}
+
+// newCgroup makes a cgroup for a controller, named after the lab and our process number. On v2 all
+// controllers share one: the first call makes it.
+func newCgroup(controller string) (*cgroup, error) {
+	root, v2, err := hierarchy(controller)
+	if err != nil {
+		return nil, err
+	}
+	if v2 {
+		if err := enable(root, controller); err != nil {
+			return nil, err
+		}
+	}
+	cg := &cgroup{filepath.Join(root, fmt.Sprintf("%s-%d", lab, os.Getpid())), v2, func() {}}
+	if _, err := os.Stat(cg.dir); err == nil {
+		return cg, nil
+	}
+	// The guard comes before the directory, so that there is no moment at which nobody removes it.
+	if cg.release, err = guard(cg.dir); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(cg.dir, 0o755); err != nil {
+		cg.release()
+		return nil, explain(err)
+	}
+	say("cgroup %s", cg.dir)
+	return cg, nil
+}
+
+// enable lets the children of a v2 cgroup use a controller. Between two cgroups stands a gate: a
+// child has a controller's files only if its parent lists it in cgroup.subtree_control.
+func enable(dir, controller string) error {
+	file := filepath.Join(dir, "cgroup.subtree_control")
+	enabled, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for _, c := range strings.Fields(string(enabled)) {
+		if c == controller {
+			return nil
+		}
+	}
+	if err := os.WriteFile(file, []byte("+"+controller), 0); err != nil {
+		return explain(err)
+	}
+	say("enabled the %s controller in %s; this stays, others may use it by now", controller, file)
+	return nil
+}
+
+// write writes into a file of the cgroup. The file is opened without O_CREATE: a cgroup refuses new
+// files with EACCES, which would hide that the file isn't there.
+func (cg *cgroup) write(file, value string) error {
+	f, err := os.OpenFile(filepath.Join(cg.dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return explain(err)
+	}
+	defer f.Close()
+	if _, err = f.WriteString(value); err != nil {
+		return explain(err)
+	}
+	say("%s = %s", file, value)
+	return nil
+}
+
+// add moves a process into the cgroup. The file is cgroup.procs and not v1's tasks: that one moves a
+// single thread, and a Go process has several.
+func (cg *cgroup) add(pid int) error {
+	procs := filepath.Join(cg.dir, "cgroup.procs")
+	return explain(os.WriteFile(procs, []byte(strconv.Itoa(pid)), 0))
+}
+
+// verdict asks the kernel how many processes it killed for want of memory, and how much the
+// cgroup used at its highest, in bytes.
+//
+// Task 1.4: an exit code is hearsay: stress exits with 1 when its worker is killed, and 137 may be
+// anybody's kill. The kernel keeps count: on v2 "oom_kill N" in memory.events and the number in
+// memory.peak (Linux 5.19 and later; leave peak 0 without it), on v1 "oom_kill N" in
+// memory.oom_control and the number in memory.max_usage_in_bytes. See number and readKey below.
+//
+//lab:task 1.4
+func (cg *cgroup) verdict() (kills, peak int64, err error) {
+	events, highest := "memory.events", "memory.peak"
+	if !cg.v2 {
+		events, highest = "memory.oom_control", "memory.max_usage_in_bytes"
+	}
+	kills, err = cg.readKey(events, "oom_kill")
+	if err != nil {
+		return 0, 0, err
+	}
+	peak, err = cg.number(highest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return kills, 0, nil
+	}
+	return kills, peak, err
+}
+
+// report prints the verdict.
+func (cg *cgroup) report() {
+	kills, peak, err := cg.verdict()
+	used := "peak use " + formatSize(peak)
+	if peak == 0 {
+		used = "peak use unknown before Linux 5.19"
+	}
+	switch {
+	case err != nil:
+		say("verdict: %v", err)
+	case kills > 0:
+		say("verdict: out of memory, the kernel killed %d at the limit (%s); a higher -m lets it live", kills, used)
+	default:
+		say("verdict: the kernel killed nobody (%s)", used)
+	}
+}
+
+// number reads a file that holds one number.
+func (cg *cgroup) number(file string) (int64, error) {
+	data, err := os.ReadFile(filepath.Join(cg.dir, file))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)
+}
+
+// readKey reads the number after key from a file of "key number" lines.
+func (cg *cgroup) readKey(file, key string) (int64, error) {
+	data, err := os.ReadFile(filepath.Join(cg.dir, file))
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(string(data), "\n") {
+		if name, value, _ := strings.Cut(line, " "); name == key {
+			return strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s: it came with Linux 4.13", file, key)
+}
+
+// remove ends what still runs in the cgroup and removes it.
+//
+// Task 1.5: rmdir fails with EBUSY while a process is left, and deleting the files first, as
+// os.RemoveAll does, fails too: they are the kernel's. So: send SIGKILL to every process in
+// cgroup.procs and try rmdir (os.Remove), again and again, since a killed process takes a moment to
+// go. Give up after five seconds with the error of rmdir. A cgroup that isn't there is fine.
+//
+//lab:task 1.5
+func (cg *cgroup) remove() error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		err := os.Remove(cg.dir)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return explain(err)
+		}
+		procs, _ := os.ReadFile(filepath.Join(cg.dir, "cgroup.procs"))
+		for _, line := range strings.Fields(string(procs)) {
+			if pid, err := strconv.Atoi(line); err == nil {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	}
+}
+
+// cleanUp removes the cgroup and then lets the guard go. What fails is said: the workload has ended,
+// and its exit code is what the caller wants to know.
+func (cg *cgroup) cleanUp() {
+	if err := cg.remove(); err != nil {
+		say("%v", err)
+	}
+	cg.release()
+}
+
+// machineHasSwap tells whether any swap space is on.
+func machineHasSwap() bool {
+	swaps, _ := os.ReadFile("/proc/swaps") // a heading, then a line for each
+	return strings.Count(string(swaps), "\n") > 1
+}
+
+// explain adds to an error of the cgroup file system what it means there.
+func explain(err error) error {
+	for errno, meaning := range map[syscall.Errno]string{
+		syscall.EACCES: "only root may do this here; try sudo",
+		syscall.EPERM:  "only root may do this here; try sudo",
+		syscall.EROFS:  "/sys is read-only: are we in a container?",
+		syscall.ENOENT: "this controller isn't enabled in the parent's cgroup.subtree_control, or the kernel lacks it",
+		syscall.EINVAL: "the kernel refuses this value",
+		syscall.EBUSY:  "a process is in this cgroup; a cgroup with processes can't be removed, nor (on v2) enable controllers",
+	} {
+		if errors.Is(err, errno) {
+			return fmt.Errorf("%w: %s", err, meaning)
+		}
+	}
+	return err
+}
