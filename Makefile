@@ -1,0 +1,137 @@
+# Jocker: every command a person types. `make` alone lists them.
+#
+# The labs need Linux and root. Building is done by you, the ordinary user; sudo is used only to run.
+# If this folder's Vagrant VM exists, or this machine can't run labs (macOS; no root and no sudo), then
+# the targets marked * copy the folder into the VM and run there. HOST=1 keeps them on this machine.
+#
+# Variables: LAB=03 (which lab, for shell and test), GUIDE=zh-CN (the guide's language), HOST=1,
+#            TARBALL=busybox.tar (rootfs), CMD="..." and LAYOUT=v1|hybrid|v2 (vm),
+#            RUN=REGEXP and V=1 (test: only some tests; all their output).
+
+LABS := lab01 lab02 lab03 lab04 lab05 lab06
+IN_VM := $(LABS) shell rootfs test test-full
+
+.PHONY: help build setup lint vm clean need-build need-lab need-test test-binaries FORCE $(IN_VM)
+.NOTPARALLEL:
+
+help:
+	@echo "Jocker: six labs that build a container out of kernel features. First: make lab01"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "  (* in the Vagrant VM, if there is one: vagrant up. HOST=1 runs on this machine.)"
+
+lab01: ## * one cgroup, one limit, one workload: play the guide
+lab02: ## * the same workload in namespaces of its own
+lab03: ## * run -ti /bin/sh: an init, and /proc of its own
+lab04: ## * memory, cpu and cpuset limits, found through mountinfo
+lab05: ## * arguments and environment over a pipe
+lab06: ## * a root file system of its own: busybox on union layers
+shell: ## * a root shell in a lab's folder, bin/ on PATH: make shell LAB=03
+rootfs: ## * get busybox for lab06 (from a file of yours: TARBALL=...)
+build: ## build everything into bin/, static
+test: ## * test on this machine's cgroup layout, and on the others in qemu
+test-full: ## * the same with the whole matrices: takes long
+lint: ## gofmt, go vet for amd64 and arm64, staticcheck
+vm: ## a throw-away qemu machine: make vm CMD="uname -a" [LAYOUT=v1]
+setup: ## install what all this needs, on Debian or Ubuntu: sudo make setup
+clean: ## remove bin/
+
+# --- where to run -------------------------------------------------------------------------------
+
+ifneq ($(filter $(IN_VM),$(MAKECMDGOALS)),)
+WHERE := $(if $(HOST),here,$(shell sh internal/make/in-vm.sh --where))
+endif
+
+ifeq ($(WHERE),vm)
+
+$(IN_VM):
+	@sh internal/make/in-vm.sh $@ $(foreach v,LAB GUIDE TARBALL RUN V,$(if $($v),'$v=$($v)'))
+
+else
+
+# --- run ----------------------------------------------------------------------------------------
+
+# LAB=03, LAB=3 and LAB=lab03 are the same: $(N) is 03, and $(DIR) is that lab's folder.
+N   := $(patsubst lab%,%,$(LAB))
+N   := $(if $(filter 1 2 3 4 5 6,$(N)),0$(N),$(N))
+DIR := $(if $(N),$(wildcard lab$(N)-*))
+$(if $(N),$(if $(DIR),,$(error there is no lab $(LAB): LAB is 01 to 06)))
+
+# RUN_AS_ROOT works whatever sudo does to PATH.
+UID         := $(shell id -u)
+RUN_AS_ROOT := $(if $(filter 0,$(UID)),,sudo) env LAB_BIN="$(CURDIR)/bin" PATH="$(CURDIR)/bin:$$PATH:/usr/sbin:/sbin"
+
+lab02: bin/mistakes
+lab06: rootfs
+
+$(LABS): lab%: need-lab bin/lab bin/lab%
+	@$(RUN_AS_ROOT) bin/lab play $(if $(GUIDE),-lang $(GUIDE)) $*
+	@echo
+	@echo "To go on by hand: make shell LAB=$*"
+
+rootfs: need-lab bin/lab
+	@$(RUN_AS_ROOT) bin/lab rootfs $(if $(TARBALL),"$(TARBALL)")
+
+shell: need-lab $(if $(DIR),bin/lab bin/lab$(N) $(if $(filter 02,$(N)),bin/mistakes))
+	@test -n "$(DIR)" || { echo 'which lab? make shell LAB=01, for example' >&2; exit 1; }
+	@echo "A root shell in $(DIR)/; bin/ is on PATH, so lab$(N) runs your build. exit leaves it."
+	@cd $(DIR) && $(RUN_AS_ROOT) bash || true
+
+test test-full: need-test build test-binaries
+	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' bash internal/make/test.sh
+
+endif
+
+# --- build --------------------------------------------------------------------------------------
+
+# The Go that is new enough, also where sudo's PATH lacks it. Looked up once, when first needed: after need-build.
+GO = $(eval GO := $(shell sh internal/make/setup.sh --go))$(GO)
+
+# `sudo make` builds as you who typed it, if the folder is yours, so that root owns nothing in it.
+OWNER   := $(shell ls -ld . | awk '{ print $$3 }')
+AS_USER := $(if $(and $(SUDO_USER),$(filter $(OWNER),$(SUDO_USER))),sudo -H -u $(SUDO_USER))
+BUILD    = $(AS_USER) env CGO_ENABLED=0 GOOS=linux $(GO)
+
+# All packages but those in work/, which are yours.
+ALL = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
+
+build: $(LABS:%=bin/%) bin/mistakes bin/lab
+
+# Go itself knows what is up to date, so it is asked each time.
+PACKAGE = ./$(wildcard $(@F)-*)
+bin/mistakes: PACKAGE = ./lab02-namespaces/mistakes
+bin/lab:      PACKAGE = ./internal/lab
+$(LABS:%=bin/%) bin/mistakes bin/lab: need-build FORCE
+	@echo "go build -o $@ $(PACKAGE)"
+	@$(BUILD) build -buildvcs=false -o $@ $(PACKAGE)
+
+# Every package that has tests, or only LAB: bin/test/NAME.test, and NAME.dir says where it runs.
+test-binaries: need-build
+	@$(AS_USER) rm -rf bin/test && $(AS_USER) mkdir -p bin/test
+	@$(BUILD) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(if $(DIR),./$(DIR)/...,$(ALL)) | \
+	sed -n 's,^jocker/,,p' | while read -r dir; do \
+		name=$$(echo "$$dir" | sed 's,^\(lab[0-9]*\)-[^/]*,\1,; s,/,-,g'); \
+		$(BUILD) test -c -o "bin/test/$$name.test" "./$$dir" || exit; \
+		echo "$$dir" | $(AS_USER) tee "bin/test/$$name.dir" >/dev/null; \
+	done
+
+need-build need-lab need-test:
+	@sh internal/make/setup.sh --need $(@:need-%=%)
+
+setup:
+	@sh internal/make/setup.sh
+
+clean:
+	rm -rf bin
+
+# --- check --------------------------------------------------------------------------------------
+
+lint: need-build
+	@out=$$("$$($(GO) env GOROOT)/bin/gofmt" -l $$(find . -name '*.go' ! -path './work/*')); \
+	test -z "$$out" || { echo "not as gofmt has it; make it so with gofmt -w:"; echo "$$out"; exit 1; }
+	GOOS=linux GOARCH=amd64 CGO_ENABLED=0 $(GO) vet $(ALL)
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(ALL)
+	GOFLAGS=-buildvcs=false $(GO) run -exec 'env GOOS=linux CGO_ENABLED=0' honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(ALL)
+
+vm:
+	@test -n "$$CMD" || { echo 'which command? make vm CMD="cat /proc/mounts" [LAYOUT=v1]' >&2; exit 1; }
+	@PASS="$$PASS JOCKER_VM" JOCKER_VM=1 bash internal/vm/run "$$CMD"
