@@ -35,6 +35,8 @@ func (b *Block) parseInfo(words []string, bad func(line int, format string, args
 			b.Needs = append(b.Needs, word)
 		case word == "columns":
 			b.columns = true
+		case word == "undo":
+			b.undo = true
 		case name == "slow":
 			limit, err := time.ParseDuration(value)
 			if err != nil || limit <= 0 {
@@ -42,7 +44,7 @@ func (b *Block) parseInfo(words []string, bad func(line int, format string, args
 			}
 			b.Limit = limit
 		default:
-			bad(b.Number, "unknown word %q after console: known are %s, columns and slow=30s", word, conditionNames())
+			bad(b.Number, "unknown word %q after console: known are %s, columns, undo and slow=30s", word, conditionNames())
 		}
 		has[name] = true
 	}

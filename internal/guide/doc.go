@@ -79,6 +79,8 @@
 //	swap noswap  played only where swap is on, or off
 //	columns      in this block every run of blanks in the output lines stands for any run of blanks
 //	             (for tables whose widths differ between machines, as ps's)
+//	undo         this block removes what the guide has made: if the guide fails or is interrupted, all its undo
+//	             blocks run nevertheless, in a bash of their own in the root directory, whatever they say
 //	slow=60s     the time limit of each command of this block (otherwise 15s; with LAB_SLOW=1 in the
 //	             environment, for emulated machines, ten times as long)
 //
@@ -92,5 +94,5 @@
 // A block must not be indented by four blanks or more, nor stand in a quotation.
 //
 // When the guide ends, well or not, all its processes are ended. Cgroups, mounts and files are the guide's
-// own business: undo them in its last block.
+// own business: undo them in blocks marked undo, with absolute paths.
 package guide

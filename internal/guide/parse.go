@@ -27,6 +27,7 @@ type Block struct {
 	Commands []*Command
 
 	columns bool
+	undo    bool // removes what the guide has made
 }
 
 // Heading is a heading of the guide.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -94,11 +95,32 @@ func (g *Guide) Play(ctx context.Context, o Options) (report Report, err error) 
 	if len(left) > 0 && err == nil {
 		p.note("ended what the guide left running: %s", strings.Join(p.report.Ended, ", "))
 	}
+	if err != nil {
+		g.undo(environment(o.Bin, standIns))
+	}
 	p.report.Time = time.Since(start)
 	if also != nil {
 		err = errors.Join(err, also)
 	}
 	return p.report, err
+}
+
+// undo runs the guide's undo blocks after a failure. Most of what they remove was never made, so what they say and how
+// they end doesn't matter.
+func (g *Guide) undo(env []string) {
+	var script strings.Builder
+	for _, b := range g.Blocks {
+		for _, c := range b.Commands {
+			if b.undo && b.unmet() == "" {
+				script.WriteString(c.Text + "\n")
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), slowly(10*time.Second))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
+	cmd.Dir, cmd.Env = "/", env
+	cmd.Run()
 }
 
 // play types the commands of all blocks that are for this machine.

@@ -207,3 +207,29 @@ func TestPlayCannotBegin(t *testing.T) {
 	_, err = g.Play(context.Background(), Options{})
 	require.EqualError(t, err, `guides are played by bash: exec: "bash": executable file not found in $PATH: install it (apt-get install -y bash)`)
 }
+
+// What a guide has made must not stay if it fails in the middle, or is interrupted.
+func TestUndo(t *testing.T) {
+	made := filepath.Join(t.TempDir(), "made")
+	blocks := func(middle string) string {
+		return "```console\n$ mkdir " + made + "\n$ " + middle + "\n```\n```console undo\n$ rmdir /nowhere/at/all " + made + "\n[exit 1]\n```\n"
+	}
+	for name, middle := range map[string]string{"failure": "echo not promised", "time-out": "sleep 100"} {
+		t.Run(name, func(t *testing.T) {
+			g, err := Parse("guide.md", strings.NewReader(blocks(middle)))
+			require.NoError(t, err)
+			_, err = g.Play(context.Background(), Options{Dir: t.TempDir(), Limit: time.Second})
+			require.Error(t, err)
+			require.NoDirExists(t, made)
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		g, err := Parse("guide.md", strings.NewReader(blocks("sleep 100")))
+		require.NoError(t, err)
+		_, err = g.Play(ctx, Options{Dir: t.TempDir()})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoDirExists(t, made)
+	})
+}

@@ -92,6 +92,8 @@ func moduleRoot() (string, error) {
 // sourceOf finds the folder of a command: lab03-* for a lab, else where the design puts the other commands.
 func sourceOf(root, name string) (string, error) {
 	folders, _ := filepath.Glob(filepath.Join(root, name+"-*"))
+	inLabs, _ := filepath.Glob(filepath.Join(root, "lab*", name))
+	folders = append(folders, inLabs...)
 	folders = append(folders, filepath.Join(root, "final/cmd", name), filepath.Join(root, "internal", name))
 	if name == "jocker" {
 		folders = append(folders, filepath.Join(root, "final"))

@@ -83,7 +83,8 @@ elif [ "$(uname -m)" != x86_64 ]; then
 	say "not tested: ${others[*]}. The qemu machines with these layouts are for amd64 hosts."
 elif [ ${#labs[@]} -gt 0 ]; then
 	[ "$(id -u)" != 0 ] || export VM_INSTALL=1
-	export JOCKER_VM=1 PASS="FULL RUN V JOCKER_VM" TIMEOUT=${TIMEOUT:-$(if [ -n "${FULL:-}" ]; then echo 7200; else echo 1800; fi)}
+	# LAB_SLOW: emulation is slow, so time limits are wider. SWAP: limits on swap are tested, too.
+	export JOCKER_VM=1 LAB_SLOW=1 SWAP=${SWAP:-256} PASS="FULL RUN V JOCKER_VM LAB_SLOW" TIMEOUT=${TIMEOUT:-$(if [ -n "${FULL:-}" ]; then echo 7200; else echo 1800; fi)}
 	for layout in "${others[@]}"; do
 		say "cgroup layout $layout: a qemu machine"
 		LAYOUT=$layout bash internal/vm/run bash internal/make/test.sh --here "$layout, qemu" "${labs[@]}"
