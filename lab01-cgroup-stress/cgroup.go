@@ -26,9 +26,9 @@ type cgroup struct {
 	release func() // ends the guard
 }
 
-// memoryHierarchy finds the root directory of the hierarchy that has the memory controller.
+// Task 1.1: memoryHierarchy finds the root directory of the hierarchy that has the memory controller.
 //
-// Task 1.1: on v2 the root directory has a file cgroup.controllers, and "memory" is one of the
+// On v2 the root directory has a file cgroup.controllers, and "memory" is one of the
 // words in it. On v1 the hierarchy has the file memory.limit_in_bytes, and no cgroup.controllers.
 // If it is in neither place, say what was looked for and where.
 //
@@ -90,9 +90,9 @@ func enable(dir, controller string) error {
 	return nil
 }
 
-// limit sets the memory limit in bytes (0 sets none) and, unless swap is true, forbids swap.
+// Task 1.2: limit sets the memory limit in bytes (0 sets none) and, unless swap is true, forbids swap.
 //
-// Task 1.2: on v2 memory.max takes the limit and memory.swap.max the swap on top of it. On v1
+// On v2 memory.max takes the limit and memory.swap.max the swap on top of it. On v1
 // memory.limit_in_bytes takes the limit, and memory.memsw.limit_in_bytes the sum of memory and
 // swap. Without the swap limit a workload over the limit isn't killed but swapped out. A kernel
 // without swap accounting hasn't got the swap file: that is an error only if the machine has swap.
@@ -143,10 +143,10 @@ func (cg *cgroup) add(pid int) error {
 	return explain(os.WriteFile(procs, []byte(strconv.Itoa(pid)), 0))
 }
 
-// verdict asks the kernel how many processes it killed for want of memory, and how much the
+// Task 1.4: verdict asks the kernel how many processes it killed for want of memory, and how much the
 // cgroup used at its highest, in bytes.
 //
-// Task 1.4: an exit code is hearsay: stress exits with 1 when its worker is killed, and 137 may be
+// An exit code is hearsay: stress exits with 1 when its worker is killed, and 137 may be
 // anybody's kill. The kernel keeps count: on v2 "oom_kill N" in memory.events and the number in
 // memory.peak (Linux 5.19 and later; leave peak 0 without it), on v1 "oom_kill N" in
 // memory.oom_control and the number in memory.max_usage_in_bytes. See number and readKey below.
@@ -208,9 +208,9 @@ func (cg *cgroup) readKey(file, key string) (int64, error) {
 	return 0, fmt.Errorf("%s has no %s: it came with Linux 4.13", file, key)
 }
 
-// remove ends what still runs in the cgroup and removes it.
+// Task 1.5: remove ends what still runs in the cgroup and removes it.
 //
-// Task 1.5: rmdir fails with EBUSY while a process is left, and deleting the files first, as
+// Rmdir fails with EBUSY while a process is left, and deleting the files first, as
 // os.RemoveAll does, fails too: they are the kernel's. So: send SIGKILL to every process in
 // cgroup.procs and try rmdir (os.Remove), again and again, since a killed process takes a moment to
 // go. Give up after five seconds with the error of rmdir. A cgroup that isn't there is fine.
@@ -257,6 +257,7 @@ func explain(err error) error {
 		syscall.EROFS:  "/sys is read-only: are we in a container?",
 		syscall.ENOENT: "this controller isn't enabled in the parent's cgroup.subtree_control, or the kernel lacks it",
 		syscall.EINVAL: "the kernel refuses this value",
+		syscall.EEXIST: "a lab in another PID namespace has this number, or one that was killed left it; rmdir removes it unless it is in use",
 		syscall.EBUSY:  "a process is in this cgroup; a cgroup with processes can't be removed, nor (on v2) enable controllers",
 	} {
 		if errors.Is(err, errno) {

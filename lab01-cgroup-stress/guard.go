@@ -6,8 +6,10 @@ import (
 	"syscall"
 )
 
-// lastWill empties and removes the cgroups given as "$@" as soon as its standard input ends.
-const lastWill = `read _
+// lastWill empties and removes the cgroups given as "$@" as soon as its standard input ends, unless
+// a line comes first. Signals that end us don't end it: it has work to do then.
+const lastWill = `trap "" HUP INT TERM
+read _ && exit
 for dir do
 	n=0
 	while [ -d "$dir" ] && ! rmdir "$dir" 2>/dev/null && [ $((n += 1)) -le 100 ]; do
@@ -20,7 +22,7 @@ done`
 // can catch. stress starts workers of its own; the signal that start asks for reaches stress alone,
 // and its workers would stay and eat memory. So a shell waits at a pipe whose only write end is
 // ours: when we end, in whatever way, the kernel closes that end, the shell's read returns, and it
-// cleans up. After an ordinary end there is nothing left for it to do.
+// cleans up. After an ordinary end we have done so ourselves, and release tells it with a line.
 func guard(dirs ...string) (release func(), err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -33,5 +35,5 @@ func guard(dirs ...string) (release func(), err error) {
 		return nil, err
 	}
 	r.Close()
-	return func() { w.Close(); cmd.Wait() }, nil
+	return func() { w.WriteString("\n"); w.Close(); cmd.Wait() }, nil
 }

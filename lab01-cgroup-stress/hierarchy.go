@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // tour says of each file in a v1 cgroup what it is for.
@@ -33,15 +34,12 @@ func hierarchy() (err error) {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount --make-rprivate /", err)
 	}
-	const dir = "/mnt"
-	name := fmt.Sprintf("cgroup-test-%d", os.Getpid())
-	one, two := filepath.Join(dir, "cgroup-1"), filepath.Join(dir, "cgroup-2")
-
-	say("mount -t cgroup -o none,name=%s cgroup-test %s", name, dir)
-	if err := syscall.Mount("cgroup-test", dir, "cgroup", 0, "none,name="+name); err != nil {
+	const dir, one, two = "/mnt", "/mnt/cgroup-1", "/mnt/cgroup-2"
+	say("mount -t cgroup -o none,name=%s %s %s", lab, lab, dir)
+	if err := mountHierarchy(dir); err != nil {
 		return fail(125, "mount of a v1 hierarchy at %s: %v: not root, or a kernel without cgroup v1", dir, err)
 	}
-	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	defer unmountHierarchy(dir)
 	release, err := guard(one, two)
 	if err != nil {
 		return err
@@ -52,6 +50,7 @@ func hierarchy() (err error) {
 	say("mkdir cgroup-1 cgroup-2")
 	for _, child := range []string{one, two} {
 		cg := &cgroup{dir: child}
+		cg.remove() // left over, if a run was killed
 		if err := os.Mkdir(child, 0o755); err != nil {
 			return err
 		}
@@ -64,15 +63,7 @@ func hierarchy() (err error) {
 		if err := (&cgroup{dir: target}).add(os.Getpid()); err != nil {
 			return err
 		}
-		self, err := os.ReadFile("/proc/self/cgroup")
-		if err != nil {
-			return err
-		}
-		for _, line := range strings.Split(string(self), "\n") {
-			if strings.Contains(line, "name="+name+":") {
-				fmt.Printf("  /proc/self/cgroup: %s\n", line)
-			}
-		}
+		fmt.Printf("  /proc/self/cgroup: %s\n", placeInHierarchy())
 	}
 	say("no file here begins with memory. or cpu.: without a controller a hierarchy limits nothing")
 	select {
@@ -81,6 +72,41 @@ func hierarchy() (err error) {
 	default:
 		return nil
 	}
+}
+
+// mountHierarchy mounts a v1 hierarchy that has our name and no controller.
+func mountHierarchy(dir string) error {
+	return syscall.Mount(lab, dir, "cgroup", 0, "none,name="+lab)
+}
+
+// unmountHierarchy ends the hierarchy. The kernel drops it at an unmount only if no child is left,
+// and a child that was just removed takes some time to go: if it was too early, do it once more.
+func unmountHierarchy(dir string) {
+	for try := 0; try < 10; try++ {
+		time.Sleep(50 * time.Millisecond)
+		syscall.Unmount(dir, syscall.MNT_DETACH)
+		for wait := 0; wait < 20; wait++ {
+			if placeInHierarchy() == "" {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := mountHierarchy(dir); err != nil {
+			return
+		}
+	}
+	say("the hierarchy name=%s stays: somebody else has mounted it, too", lab)
+}
+
+// placeInHierarchy returns the line of /proc/self/cgroup about our hierarchy, "" if there is none.
+func placeInHierarchy() string {
+	self, _ := os.ReadFile("/proc/self/cgroup")
+	for _, line := range strings.Split(string(self), "\n") {
+		if strings.Contains(line, ":name="+lab+":") {
+			return line
+		}
+	}
+	return ""
 }
 
 // show prints the files of a cgroup and what is in them.

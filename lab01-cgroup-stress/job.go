@@ -22,13 +22,12 @@ func start(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
-// wait waits for cmd to end. We must live longer than it to clean up, so signals don't end us but
-// are handed on. After SIGTERM or SIGHUP it has two seconds to go. SIGINT has no such limit:
-// it is Ctrl-C at the terminal, which the workload got as well, and a shell lives on after it.
+// wait waits for cmd to end. We must live longer than it to clean up, so from now on no signal ends
+// us: they are handed on. After SIGTERM or SIGHUP it has two seconds to go. SIGINT has no limit: it
+// is Ctrl-C at the terminal, which the workload got as well, and a shell lives on after it.
 func wait(cmd *exec.Cmd) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	go func() {
 		for s := range signals {
 			cmd.Process.Signal(s)

@@ -19,8 +19,9 @@ func load(args []string) error {
 	flags.SetOutput(io.Discard)
 	size := flags.String("vm-bytes", "256m", "bytes that each worker fills")
 	flags.Bool("vm-keep", true, "keep the memory (always on)")
-	workers := flags.Int("m", 1, "number of workers")
-	step := flags.String("step", "", "grow by this much ...")
+	quiet := flags.Bool("q", false, "say nothing when it begins")
+	workers := flags.Uint("m", 1, "number of workers")
+	step := flags.String("step", "max", "grow by this much ...")
 	every := flags.Duration("every", 100*time.Millisecond, "... each time")
 	timeout := flags.String("t", "", "end after so many seconds")
 	worker := flags.Bool("worker", false, "be a worker")
@@ -29,24 +30,26 @@ func load(args []string) error {
 	}
 	bytes, err := parseSize(*size)
 	if err != nil {
-		return err
+		return fail(125, "load: --vm-bytes %s: a whole number above 0 of bytes, or of k, m or g, is wanted", *size)
+	}
+	chunk, err := parseSize(*step)
+	if err != nil {
+		return fail(125, "load: --step %s: a whole number above 0 of bytes, or of k, m or g, is wanted", *step)
 	}
 	if *worker {
-		chunk, err := parseSize(*step)
-		if err != nil {
-			return err
-		}
 		return fill(bytes, chunk, *every)
 	}
 
 	if *timeout != "" {
-		seconds, err := strconv.Atoi(strings.TrimSuffix(*timeout, "s"))
+		seconds, err := strconv.ParseUint(strings.TrimSuffix(*timeout, "s"), 10, 31)
 		if err != nil {
 			return fail(125, "load: -t %s: a whole number of seconds is wanted", *timeout)
 		}
 		time.AfterFunc(time.Duration(seconds)*time.Second, func() { os.Exit(0) }) // and start's signal ends the workers
 	}
-	say("load: %d worker(s) of %s", *workers, formatSize(bytes))
+	if !*quiet {
+		say("load: %d worker(s) of %s", *workers, formatSize(bytes))
+	}
 	cmds := make([]*exec.Cmd, *workers)
 	for i := range cmds {
 		cmds[i] = exec.Command("/proc/self/exe", append([]string{"load", "-worker"}, args...)...)
@@ -77,5 +80,7 @@ func fill(bytes, chunk int64, every time.Duration) error {
 			next += chunk
 		}
 	}
-	select {} // keep it
+	for { // keep it
+		time.Sleep(time.Hour)
+	}
 }

@@ -65,7 +65,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
 	plot := flags.Bool("plot", false, "draw memory against the limit")
 	if err := flags.Parse(args); err != nil {
@@ -118,9 +118,9 @@ func workload(args []string) ([]string, error) {
 	return append([]string{path}, args[1:]...), err
 }
 
-// command prepares the workload so that it is in the cgroup before its first instruction.
+// Task 1.3: command prepares the workload so that it is in the cgroup before its first instruction.
 //
-// Task 1.3: a process started first and moved afterwards runs free for a while, and whatever it
+// A process started first and moved afterwards runs free for a while, and whatever it
 // starts in that time stays outside for good. So let a shell move itself, as you did by hand with
 // `echo $$ > cgroup.procs`, and then become the workload: exec keeps the process, and with it the
 // cgroup. Arguments must arrive as they are, also with spaces in them.

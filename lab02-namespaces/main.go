@@ -25,7 +25,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"io"
 	"os"
@@ -37,6 +37,8 @@ import (
 const lab = "lab02"
 
 const usage = "usage: " + lab + " [-uts] [-ipc] [-pid] [-mnt] [-net] [-user] [-cgroup] [-m 100m] [-swap] [--] PROGRAM [ARGUMENT...]"
+
+const needsRoot = "new namespaces need root; an ordinary user adds -user, unless the machine forbids that too"
 
 // options is the command line. Parent and child read the same one.
 type options struct {
@@ -65,7 +67,7 @@ func parse(args []string) (o options, err error) {
 	for _, kind := range kinds {
 		o.own[kind] = flags.Bool(kind, false, "")
 	}
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	flags.BoolVar(&o.swap, "swap", false, "leave swap unlimited")
 	if err := flags.Parse(args); err != nil {
 		return o, fail(125, "%v\n%s", err, usage)
@@ -112,10 +114,9 @@ func parent(o options) error {
 		return err
 	}
 	if err := start(cmd); err != nil {
-		return fail(125, "%v: new namespaces need root; an ordinary user adds -user, unless the machine forbids that too", err)
+		return fail(125, "%v: "+needsRoot, err)
 	}
-	err = b.open(cgs, cmd.Process.Pid)
-	return errors.Join(err, wait(cmd)) // wait also after an error: the child ends by itself then
+	return cmp.Or(b.open(cgs, cmd.Process.Pid), wait(cmd)) // wait also after an error: the child ends by itself then
 }
 
 // child is the program's second life, in the new namespaces.

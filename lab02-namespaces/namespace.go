@@ -12,9 +12,9 @@ var kinds = []string{"uts", "ipc", "pid", "mnt", "net", "user", "cgroup"}
 // outside is the environment variable in which the parent tells the child its own inodes.
 const outside = "LAB02_OUTSIDE"
 
-// cloneFlags turns the namespaces asked for into flags of clone(2).
+// Task 2.1: cloneFlags turns the namespaces asked for into flags of clone(2).
 //
-// Task 2.1: each of -uts -ipc -pid -mnt -net -user asks for one CLONE_NEW... flag; combine them.
+// Each of -uts -ipc -pid -mnt -net -user asks for one CLONE_NEW... flag; combine them.
 // The mount namespace was the first one and its flag has the most general name. -cgroup is not
 // among them: a cgroup namespace takes for its root the cgroup that the process is in when it is
 // made, and the child isn't in its cgroup yet (see finishNamespaces).
@@ -36,9 +36,9 @@ func cloneFlags(own map[string]*bool) (flags uintptr) {
 	return flags
 }
 
-// mapUser lets the child be root in its user namespace.
+// Task 2.2: mapUser lets the child be root in its user namespace.
 //
-// Task 2.2: map user 0 and group 0 inside to uid and gid outside, one id each. An ordinary user
+// Map user 0 and group 0 inside to uid and gid outside, one id each. An ordinary user
 // may map a group only after giving up setgroups(2) for good, since leaving a group could open a
 // file that the group may not read: say so too.
 //
@@ -49,9 +49,9 @@ func mapUser(attr *syscall.SysProcAttr, uid, gid int) {
 	attr.GidMappingsEnableSetgroups = false
 }
 
-// finishNamespaces does what must be done from inside.
+// Task 2.3: finishNamespaces does what must be done from inside.
 //
-// Task 2.3: with -cgroup, unshare the cgroup namespace now that the child is in its cgroup. With
+// With -cgroup, unshare the cgroup namespace now that the child is in its cgroup. With
 // -mnt, make the propagation of every mount private. A new mount namespace is a copy of the old
 // one, and systemd leaves / shared, which means that copies tell each other of every change: a
 // mount made here would appear on the host.
@@ -60,7 +60,7 @@ func mapUser(attr *syscall.SysProcAttr, uid, gid int) {
 func finishNamespaces(own map[string]*bool) error {
 	if *own["cgroup"] {
 		if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
-			return os.NewSyscallError("unshare(CLONE_NEWCGROUP)", err)
+			return fail(125, "unshare(CLONE_NEWCGROUP): %v: "+needsRoot, err)
 		}
 	}
 	if *own["mnt"] {

@@ -22,14 +22,13 @@ func start(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
-// wait waits for cmd to end. We must live longer than it to clean up, so signals don't end us but
-// are handed on. The kernel drops a signal that PID 1 of a namespace has no handler for, so two
-// seconds later SIGKILL follows, which nothing drops. Ctrl-C in an interactive container doesn't
-// come by here: the terminal is the container's (see terminal.go).
+// wait waits for cmd to end. We must live longer than it to clean up, so from now on no signal ends
+// us: they are handed on. The kernel drops a signal that PID 1 of a namespace has no handler for,
+// so two seconds later SIGKILL follows, which nothing drops. Ctrl-C in an interactive container
+// doesn't come by here: the terminal is the container's (see terminal.go).
 func wait(cmd *exec.Cmd) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	go func() {
 		for s := range signals {
 			cmd.Process.Signal(s)

@@ -23,7 +23,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"io"
 	"os"
@@ -55,7 +55,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
 	if err := flags.Parse(args); err != nil {
 		return fail(125, "%v\n%s", err, usage)
@@ -89,15 +89,14 @@ func run(args []string) error {
 	if err := start(cmd); err != nil {
 		return fail(125, "%v: namespaces need root (and at most 32 PID namespaces in one another)", err)
 	}
-	err = b.open([]*cgroup{cg}, cmd.Process.Pid)
-	err = errors.Join(err, wait(cmd)) // also after an error: init ends by itself then
+	err = cmp.Or(b.open([]*cgroup{cg}, cmd.Process.Pid), wait(cmd)) // wait also after an error: init ends by itself then
 	cg.report()
 	return err
 }
 
-// containerProcess prepares the process that will be the container's first.
+// Task 3.1: containerProcess prepares the process that will be the container's first.
 //
-// Task 3.1: it is this same program, /proc/self/exe, called with the word init and then the user's
+// It is this same program, /proc/self/exe, called with the word init and then the user's
 // program and arguments; it starts in new UTS, PID, mount, network and IPC namespaces.
 //
 //lab:task 3.1
@@ -124,9 +123,9 @@ func initContainer(program []string) error {
 	return become(program)
 }
 
-// mountProc mounts a proc file system of our own PID namespace on /proc.
+// Task 3.2: mountProc mounts a proc file system of our own PID namespace on /proc.
 //
-// Task 3.2: first make the propagation of every mount private, or the new /proc covers the host's
+// First make the propagation of every mount private, or the new /proc covers the host's
 // too, and ps and much else break there. Then mount "proc" without programs to execute, set-user-ID
 // bits or devices in it (noexec, nosuid, nodev).
 //
@@ -139,9 +138,9 @@ func mountProc() error {
 	return os.NewSyscallError("mount proc on /proc", syscall.Mount("proc", "/proc", "proc", flags, ""))
 }
 
-// become replaces this process by the user's program. It returns only if that fails.
+// Task 3.3: become replaces this process by the user's program. It returns only if that fails.
 //
-// Task 3.3: look the program up in PATH (findProgram): the kernel's execve wants a path and knows
+// Look the program up in PATH (findProgram): the kernel's execve wants a path and knows
 // nothing of PATH. Then call execve, with the arguments as the user gave them and our environment.
 // What execve refuses has the exit code 126.
 //

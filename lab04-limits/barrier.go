@@ -18,9 +18,9 @@ func newBarrier(cmd *exec.Cmd) (*barrier, error) {
 	return &barrier{r, w}, err
 }
 
-// open moves the started child pid into its cgroups and lets it go.
+// Task 2.4: open moves the started child pid into its cgroups and lets it go.
 //
-// Task 2.4: close our copy of the read end; add the child to every cgroup; write one byte
+// Close our copy of the read end; add the child to every cgroup; write one byte
 // into the pipe; close the write end in any case. After a failure write no byte: the child then
 // reads the end of the file.
 //
@@ -37,9 +37,9 @@ func (b *barrier) open(cgs []*cgroup, pid int) error {
 	return nil
 }
 
-// waitAtBarrier blocks the child until the parent lets it go.
+// Task 2.5: waitAtBarrier blocks the child until the parent lets it go.
 //
-// Task 2.5: read one byte from file descriptor 3 and close it. Nothing to read but the end of the
+// Read one byte from file descriptor 3 and close it. Nothing to read but the end of the
 // file means that the parent failed or died: then the workload must not start.
 //
 //lab:task 2.5

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +21,8 @@ type cgroup struct {
 }
 
 // newCgroup makes a cgroup for a controller, named after the lab and our process number. On v2 all
-// controllers share one: the first call makes it.
-func newCgroup(controller string) (*cgroup, error) {
+// controllers share one: it may be among those that we have already.
+func newCgroup(controller string, have []*cgroup) (*cgroup, error) {
 	root, v2, err := hierarchy(controller)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func newCgroup(controller string) (*cgroup, error) {
 		}
 	}
 	cg := &cgroup{filepath.Join(root, fmt.Sprintf("%s-%d", lab, os.Getpid())), v2, func() {}}
-	if _, err := os.Stat(cg.dir); err == nil {
+	if slices.ContainsFunc(have, func(other *cgroup) bool { return other.dir == cg.dir }) {
 		return cg, nil
 	}
 	// The guard comes before the directory, so that there is no moment at which nobody removes it.
@@ -57,7 +58,9 @@ func enable(dir, controller string) error {
 	}
 	for _, c := range strings.Fields(string(enabled)) {
 		if c == controller {
-			return nil
+			// The kernel lists a controller first, and then makes its files. If another lab is just
+			// enabling it, our write waits until they are there.
+			return explain(os.WriteFile(file, []byte("+"+controller), 0))
 		}
 	}
 	if err := os.WriteFile(file, []byte("+"+controller), 0); err != nil {
@@ -89,10 +92,10 @@ func (cg *cgroup) add(pid int) error {
 	return explain(os.WriteFile(procs, []byte(strconv.Itoa(pid)), 0))
 }
 
-// verdict asks the kernel how many processes it killed for want of memory, and how much the
+// Task 1.4: verdict asks the kernel how many processes it killed for want of memory, and how much the
 // cgroup used at its highest, in bytes.
 //
-// Task 1.4: an exit code is hearsay: stress exits with 1 when its worker is killed, and 137 may be
+// An exit code is hearsay: stress exits with 1 when its worker is killed, and 137 may be
 // anybody's kill. The kernel keeps count: on v2 "oom_kill N" in memory.events and the number in
 // memory.peak (Linux 5.19 and later; leave peak 0 without it), on v1 "oom_kill N" in
 // memory.oom_control and the number in memory.max_usage_in_bytes. See number and readKey below.
@@ -154,9 +157,9 @@ func (cg *cgroup) readKey(file, key string) (int64, error) {
 	return 0, fmt.Errorf("%s has no %s: it came with Linux 4.13", file, key)
 }
 
-// remove ends what still runs in the cgroup and removes it.
+// Task 1.5: remove ends what still runs in the cgroup and removes it.
 //
-// Task 1.5: rmdir fails with EBUSY while a process is left, and deleting the files first, as
+// Rmdir fails with EBUSY while a process is left, and deleting the files first, as
 // os.RemoveAll does, fails too: they are the kernel's. So: send SIGKILL to every process in
 // cgroup.procs and try rmdir (os.Remove), again and again, since a killed process takes a moment to
 // go. Give up after five seconds with the error of rmdir. A cgroup that isn't there is fine.
@@ -203,6 +206,7 @@ func explain(err error) error {
 		syscall.EROFS:  "/sys is read-only: are we in a container?",
 		syscall.ENOENT: "this controller isn't enabled in the parent's cgroup.subtree_control, or the kernel lacks it",
 		syscall.EINVAL: "the kernel refuses this value",
+		syscall.EEXIST: "a lab in another PID namespace has this number, or one that was killed left it; rmdir removes it unless it is in use",
 		syscall.EBUSY:  "a process is in this cgroup; a cgroup with processes can't be removed, nor (on v2) enable controllers",
 	} {
 		if errors.Is(err, errno) {

@@ -20,11 +20,12 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -52,10 +53,10 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
 	cpus := flags.String("cpuset", "", "processors to run on")
-	shares := flags.Uint64("cpushare", 0, "share of the processors, 1024 is the usual")
+	shares := flags.String("cpushare", "", "share of the processors, 1024 is the usual")
 	if err := flags.Parse(args); err != nil {
 		return fail(125, "%v\n%s", err, usage)
 	}
@@ -68,11 +69,12 @@ func run(args []string) error {
 	}
 
 	subsystems := []subsystem{memory{bytes, *swap}}
-	if *shares != 0 {
-		if *shares < 2 || *shares > 262144 {
-			return fail(125, "-cpushare %d: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
+	if *shares != "" {
+		n, err := strconv.ParseUint(*shares, 10, 64)
+		if err != nil || n < 2 || n > 262144 {
+			return fail(125, "-cpushare %s: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
 		}
-		subsystems = append(subsystems, cpu{*shares})
+		subsystems = append(subsystems, cpu{n})
 	}
 	if *cpus != "" {
 		if err := checkCPUs(*cpus); err != nil {
@@ -83,7 +85,7 @@ func run(args []string) error {
 
 	var cgs []*cgroup
 	for _, s := range subsystems {
-		cg, err := newCgroup(s.controller())
+		cg, err := newCgroup(s.controller(), cgs)
 		if err != nil {
 			return err
 		}
@@ -106,15 +108,14 @@ func run(args []string) error {
 	if err := start(cmd); err != nil {
 		return fail(125, "%v: namespaces need root (and at most 32 PID namespaces in one another)", err)
 	}
-	err = b.open(cgs, cmd.Process.Pid)
-	err = errors.Join(err, wait(cmd)) // also after an error: init ends by itself then
+	err = cmp.Or(b.open(cgs, cmd.Process.Pid), wait(cmd)) // wait also after an error: init ends by itself then
 	cgs[0].report()
 	return err
 }
 
-// containerProcess prepares the process that will be the container's first.
+// Task 3.1: containerProcess prepares the process that will be the container's first.
 //
-// Task 3.1: it is this same program, /proc/self/exe, called with the word init and then the user's
+// It is this same program, /proc/self/exe, called with the word init and then the user's
 // program and arguments; it starts in new UTS, PID, mount, network and IPC namespaces.
 //
 //lab:task 3.1
@@ -141,9 +142,9 @@ func initContainer(program []string) error {
 	return become(program)
 }
 
-// mountProc mounts a proc file system of our own PID namespace on /proc.
+// Task 3.2: mountProc mounts a proc file system of our own PID namespace on /proc.
 //
-// Task 3.2: first make the propagation of every mount private, or the new /proc covers the host's
+// First make the propagation of every mount private, or the new /proc covers the host's
 // too, and ps and much else break there. Then mount "proc" without programs to execute, set-user-ID
 // bits or devices in it (noexec, nosuid, nodev).
 //
@@ -156,9 +157,9 @@ func mountProc() error {
 	return os.NewSyscallError("mount proc on /proc", syscall.Mount("proc", "/proc", "proc", flags, ""))
 }
 
-// become replaces this process by the user's program. It returns only if that fails.
+// Task 3.3: become replaces this process by the user's program. It returns only if that fails.
 //
-// Task 3.3: look the program up in PATH (findProgram): the kernel's execve wants a path and knows
+// Look the program up in PATH (findProgram): the kernel's execve wants a path and knows
 // nothing of PATH. Then call execve, with the arguments as the user gave them and our environment.
 // What execve refuses has the exit code 126.
 //

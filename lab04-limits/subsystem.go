@@ -37,8 +37,7 @@ func limit(cg *cgroup, s subsystem) error {
 			}
 			set.value = strings.TrimSpace(string(inherited))
 		}
-		err := cg.write(set.file, set.value)
-		if err != nil && !(set.optional && errors.Is(err, fs.ErrNotExist)) {
+		if err := cg.write(set.file, set.value); err != nil && !(set.optional && errors.Is(err, fs.ErrNotExist)) {
 			return err
 		}
 	}
@@ -77,9 +76,9 @@ func (cpu) controller() string { return "cpu" }
 func (c cpu) v1() []setting    { return []setting{{"cpu.shares", fmt.Sprint(c.shares), false}} }
 func (c cpu) v2() []setting    { return []setting{{"cpu.weight", fmt.Sprint(weight(c.shares)), false}} }
 
-// weight converts v1's shares, 2 to 262144, to v2's weight, 1 to 10000.
+// Task 4.3: weight converts v1's shares, 2 to 262144, to v2's weight, 1 to 10000.
 //
-// Task 4.3: take the straight line that joins the ends of both ranges, in whole numbers.
+// Take the straight line that joins the ends of both ranges, in whole numbers.
 //
 //lab:task 4.3
 func weight(shares uint64) uint64 {
@@ -92,9 +91,9 @@ type cpuset struct{ cpus string }
 func (cpuset) controller() string { return "cpuset" }
 func (c cpuset) v2() []setting    { return []setting{{"cpuset.cpus", c.cpus, false}} }
 
-// v1 needs two settings: while either file is empty, no process can be added (ENOSPC).
+// Task 4.4: v1 needs two settings: while either file is empty, no process can be added (ENOSPC).
 //
-// Task 4.4: set cpuset.cpus to the list; cpuset.mems, the list of memory nodes, to the parent's:
+// Set cpuset.cpus to the list; cpuset.mems, the list of memory nodes, to the parent's:
 // a new cpuset has none.
 //
 //lab:task 4.4
@@ -102,12 +101,12 @@ func (c cpuset) v1() []setting {
 	return []setting{{"cpuset.cpus", c.cpus, false}, {"cpuset.mems", "", false}}
 }
 
-// checkCPUs refuses processors that this machine hasn't. Of these v1 would say EACCES, and v2
-// nothing at all: it would not limit the container.
+// checkCPUs refuses processors that this machine hasn't. The kernel's answer would be an error that
+// explains nothing or, for one that is possible but absent, none at all.
 func checkCPUs(list string) error {
-	for _, cpu := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '-' }) {
+	for _, cpu := range strings.Split(strings.ReplaceAll(list, "-", ","), ",") {
 		if _, err := os.Stat("/sys/devices/system/cpu/cpu" + cpu); err != nil {
-			return fail(125, "-cpuset %s: this machine has no processor %s (a list such as 0-1,3 is wanted)", list, cpu)
+			return fail(125, "-cpuset %s: this machine has no processor %q (a list such as 0-1,3 is wanted)", list, cpu)
 		}
 	}
 	return nil

@@ -20,10 +20,10 @@ func (v *variables) Set(s string) error {
 	return nil
 }
 
-// containerEnv makes an environment that owes nothing to ours: what is in yours, tokens and
+// Task 5.5: containerEnv makes an environment that owes nothing to ours: what is in yours, tokens and
 // proxies and all, is no business of the container.
 //
-// Task 5.5: begin with PATH, HOME=/root and, for an interactive container, our TERM. Then each of
+// Begin with PATH, HOME=/root and, for an interactive container, our TERM. Then each of
 // extra replaces the variable of the same name, or is added: a name must not come twice.
 //
 //lab:task 5.5
@@ -46,9 +46,9 @@ next:
 	return env
 }
 
-// become replaces this process by the user's program. It returns only if that fails.
+// Task 5.6: become replaces this process by the user's program. It returns only if that fails.
 //
-// Task 5.6: make env our own environment first (os.Clearenv, os.Setenv), so that findProgram looks
+// Make env our own environment first (os.Clearenv, os.Setenv), so that findProgram looks
 // into the container's PATH. Mark what is open beyond stderr close-on-exec (closeOnExec), so that
 // no file of the host stays within reach. Then call execve as in lab03.
 //

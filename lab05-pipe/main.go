@@ -10,10 +10,10 @@
 //	  closes the pipe                       mounts /proc, execve with just these
 //	  waits
 //
-// What this gives: structure (a list of strings stays a list, whatever is in them), a barrier, an
-// environment made for the container, and privacy: ps shows no secret while init is at work. What
-// it doesn't: arguments could carry blanks before, too, and execve's limit of 128 KiB for each
-// argument stays. runc sends its init a whole JSON file in this way.
+// What this gives: structure (lists stay lists, whatever is in them), a barrier, an environment made
+// for the container, and some privacy: ps shows nothing while init is at work. (Then it shows the
+// program's own arguments, as for any program.) What it doesn't: arguments could carry blanks
+// before, too, and execve's limit of 128 KiB for each argument stays. runc sends its init a whole JSON file in this way.
 //
 // New in this lab: pipe.go in place of barrier.go, and environment.go.
 //
@@ -21,11 +21,12 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -53,10 +54,10 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
 	cpus := flags.String("cpuset", "", "processors to run on")
-	shares := flags.Uint64("cpushare", 0, "share of the processors, 1024 is the usual")
+	shares := flags.String("cpushare", "", "share of the processors, 1024 is the usual")
 	var extra variables
 	flags.Var(&extra, "e", "a variable for the environment, KEY=VALUE")
 	if err := flags.Parse(args); err != nil {
@@ -71,11 +72,12 @@ func run(args []string) error {
 	}
 
 	subsystems := []subsystem{memory{bytes, *swap}}
-	if *shares != 0 {
-		if *shares < 2 || *shares > 262144 {
-			return fail(125, "-cpushare %d: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
+	if *shares != "" {
+		n, err := strconv.ParseUint(*shares, 10, 64)
+		if err != nil || n < 2 || n > 262144 {
+			return fail(125, "-cpushare %s: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
 		}
-		subsystems = append(subsystems, cpu{*shares})
+		subsystems = append(subsystems, cpu{n})
 	}
 	if *cpus != "" {
 		if err := checkCPUs(*cpus); err != nil {
@@ -86,7 +88,7 @@ func run(args []string) error {
 
 	var cgs []*cgroup
 	for _, s := range subsystems {
-		cg, err := newCgroup(s.controller())
+		cg, err := newCgroup(s.controller(), cgs)
 		if err != nil {
 			return err
 		}
@@ -109,8 +111,8 @@ func run(args []string) error {
 	if err := start(cmd); err != nil {
 		return fail(125, "%v: namespaces need root (and at most 32 PID namespaces in one another)", err)
 	}
-	err = p.send(cgs, cmd.Process.Pid, spec{flags.Args(), containerEnv(*ti, extra)})
-	err = errors.Join(err, wait(cmd)) // also after an error: init ends by itself then
+	err = cmp.Or(p.send(cgs, cmd.Process.Pid, spec{flags.Args(), containerEnv(*ti, extra)}),
+		wait(cmd)) // wait also after an error: init ends by itself then
 	cgs[0].report()
 	return err
 }
@@ -142,9 +144,9 @@ func initContainer() error {
 	return become(s)
 }
 
-// mountProc mounts a proc file system of our own PID namespace on /proc.
+// Task 3.2: mountProc mounts a proc file system of our own PID namespace on /proc.
 //
-// Task 3.2: first make the propagation of every mount private, or the new /proc covers the host's
+// First make the propagation of every mount private, or the new /proc covers the host's
 // too, and ps and much else break there. Then mount "proc" without programs to execute, set-user-ID
 // bits or devices in it (noexec, nosuid, nodev).
 //

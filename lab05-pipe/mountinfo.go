@@ -9,16 +9,15 @@ import (
 
 // mount is a line of /proc/self/mountinfo, as far as we need it.
 type mount struct {
-	root, point string   // the directory in the file system that is mounted, and where
-	fstype      string   // "cgroup" is v1, "cgroup2" is v2
-	options     []string // the super options: on v1 they name the controllers
+	root, point, fstype string   // what directory of a file system, and where; type "cgroup" is v1, "cgroup2" is v2
+	options             []string // the super options: on v1 they name the controllers
 }
 
-// parseMount reads one line of /proc/self/mountinfo, such as
+// Task 4.1: parseMount reads one line of /proc/self/mountinfo, such as
 //
 //	36 32 0:33 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:15 - cgroup cgroup rw,cpu,cpuacct
 //
-// Task 4.1: the fields are id, parent id, major:minor, root, mount point, mount options, any
+// The fields are id, parent id, major:minor, root, mount point, mount options, any
 // number of optional fields, a lone "-", file system type, source, super options. Fields are
 // separated by single spaces; ok is false for a line with fewer. Root and mount point are escaped:
 // see unescape.
@@ -39,9 +38,9 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// find finds the mounted hierarchy of a controller in the text of /proc/self/mountinfo.
+// Task 4.2: find finds the mounted hierarchy of a controller in the text of /proc/self/mountinfo.
 //
-// Task 4.2: take the first mount whose root is "/" (another shows only a part of the tree) and
+// Take the first mount whose root is "/" (another shows only a part of the tree) and
 // which is either of type cgroup with the controller among its super options: that is v1; or of
 // type cgroup2 with the controller among those that enabled(mount point) returns: that is v2.
 // A hybrid host has both, and each controller in one of them.

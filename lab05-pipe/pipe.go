@@ -12,9 +12,9 @@ import (
 // spec is what init has to know: the program with its arguments, and its environment.
 type spec struct{ args, env []string }
 
-// encode writes a spec as bytes.
+// Task 5.1: encode writes a spec as bytes.
 //
-// Task 5.1: strings for execve(2) end with a NUL byte and so can't contain one; /proc/PID/cmdline
+// Strings for execve(2) end with a NUL byte and so can't contain one; /proc/PID/cmdline
 // and /proc/PID/environ are written the same way. Write each string followed by a NUL: the number
 // of arguments, the number of variables, then the arguments, then the variables.
 //
@@ -30,9 +30,9 @@ func (s spec) encode() []byte {
 	return b.Bytes()
 }
 
-// decode reads what encode has written.
+// Task 5.2: decode reads what encode has written.
 //
-// Task 5.2: a message that lacks its end, because the parent died in the middle, must be an error:
+// A message that lacks its end, because the parent died in the middle, must be an error:
 // half a command line can be a very different command. So must anything after the end.
 //
 //lab:task 5.2
@@ -68,10 +68,10 @@ func newPipe(cmd *exec.Cmd) (*pipe, error) {
 	return &pipe{r, w}, err
 }
 
-// send moves the started init into its cgroups and sends it the spec, so that the pipe is the
+// Task 5.3: send moves the started init into its cgroups and sends it the spec, so that the pipe is the
 // barrier too: init has nothing to execute before it is placed.
 //
-// Task 5.3: close our copy of the read end, so that a write fails if init is dead; add pid to every
+// Close our copy of the read end, so that a write fails if init is dead; add pid to every
 // cgroup; write the encoded spec; close the write end in any case, so that init sees the end. After
 // a failure of add, send nothing.
 //
@@ -88,9 +88,9 @@ func (p *pipe) send(cgs []*cgroup, pid int, s spec) error {
 	return nil
 }
 
-// receive waits for the parent and returns what it sends.
+// Task 5.4: receive waits for the parent and returns what it sends.
 //
-// Task 5.4: read file descriptor 3 to its end, close it, decode.
+// Read file descriptor 3 to its end, close it, decode.
 //
 //lab:task 5.4
 func receive() (spec, error) {

@@ -20,9 +20,9 @@ var links = map[string]string{
 	"ptmx": "pts/ptmx",
 }
 
-// mountDev makes a small /dev below root: none of the host's disks are in it.
+// Task 6.4: mountDev makes a small /dev below root: none of the host's disks are in it.
 //
-// Task 6.4: mount a tmpfs on dev (nosuid; options "mode=755,size=64k"). Make each of nodes with
+// Mount a tmpfs on dev (nosuid; options "mode=755,size=64k"). Make each of nodes with
 // mknod: a character device, S_IFCHR|0666, of number major<<8 | minor. The umask takes bits away,
 // so chmod it to 0666 afterwards. Then make the links and call mountPseudo.
 //

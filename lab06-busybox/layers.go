@@ -47,9 +47,9 @@ func listLayer(dir string) error {
 	return err
 }
 
-// describe tells in a word what an entry of a layer does to the layers below it.
+// Task 6.5: describe tells in a word what an entry of a layer does to the layers below it.
 //
-// Task 6.5: a read-only layer can't lose a file, so overlayfs covers it with a whiteout: a character
+// A read-only layer can't lose a file, so overlayfs covers it with a whiteout: a character
 // device with the number 0 (see Sys() of info, a *syscall.Stat_t). A directory that was removed and
 // made anew must not show what the old one held: it is opaque, which the extended attribute
 // "trusted.overlay.opaque" tells with the value "y". Return "whiteout", "opaque", "directory"

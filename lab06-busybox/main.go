@@ -23,11 +23,12 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -43,6 +44,10 @@ func main() {
 	if len(os.Args) < 3 {
 		exit(fail(125, "which command, on what?\n%s", usage))
 	}
+	if os.Getuid() != 0 {
+		exit(fail(125, "images and containers belong to root: try sudo"))
+	}
+	syscall.Umask(0o022) // yours may be stricter, but a container has users of its own
 	switch command, args := os.Args[1], os.Args[2:]; command {
 	case "run":
 		exit(run(args, nil))
@@ -64,13 +69,13 @@ func run(args []string, c *container) (err error) {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
-	size := flags.String("m", "", "memory limit")
+	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
 	cpus := flags.String("cpuset", "", "processors to run on")
-	shares := flags.Uint64("cpushare", 0, "share of the processors, 1024 is the usual")
+	shares := flags.String("cpushare", "", "share of the processors, 1024 is the usual")
 	var extra variables
 	flags.Var(&extra, "e", "a variable for the environment, KEY=VALUE")
-	name := flags.String("name", "", "a name, to run the container again")
+	name := flags.String("name", ".", "a name, to run the container again")
 	if err := flags.Parse(args); err != nil {
 		return fail(125, "%v\n%s", err, usage)
 	}
@@ -89,13 +94,17 @@ func run(args []string, c *container) (err error) {
 	if len(program) == 0 {
 		program = img.Command
 	}
+	if len(program) == 0 {
+		return fail(125, "which program shall run? The image %s names none\n%s", flags.Arg(0), usage)
+	}
 
 	subsystems := []subsystem{memory{bytes, *swap}}
-	if *shares != 0 {
-		if *shares < 2 || *shares > 262144 {
-			return fail(125, "-cpushare %d: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
+	if *shares != "" {
+		n, err := strconv.ParseUint(*shares, 10, 64)
+		if err != nil || n < 2 || n > 262144 {
+			return fail(125, "-cpushare %s: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
 		}
-		subsystems = append(subsystems, cpu{*shares})
+		subsystems = append(subsystems, cpu{n})
 	}
 	if *cpus != "" {
 		if err := checkCPUs(*cpus); err != nil {
@@ -112,7 +121,7 @@ func run(args []string, c *container) (err error) {
 	}
 	var cgs []*cgroup
 	for _, s := range subsystems {
-		cg, err := newCgroup(s.controller())
+		cg, err := newCgroup(s.controller(), cgs)
 		if err != nil {
 			return err
 		}
@@ -135,8 +144,8 @@ func run(args []string, c *container) (err error) {
 	if err := start(cmd); err != nil {
 		return fail(125, "%v: namespaces need root (and at most 32 PID namespaces in one another)", err)
 	}
-	err = p.send(cgs, cmd.Process.Pid, spec{program, containerEnv(*ti, extra)})
-	err = errors.Join(err, wait(cmd)) // also after an error: init ends by itself then
+	err = cmp.Or(p.send(cgs, cmd.Process.Pid, spec{program, containerEnv(*ti, extra)}),
+		wait(cmd)) // wait also after an error: init ends by itself then
 	cgs[0].report()
 	return err
 }

@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// overlayOptions returns the options for mounting layers as one tree: what a layer has covers what
+// Task 6.1: overlayOptions returns the options for mounting layers as one tree: what a layer has covers what
 // those below it have, and what is written goes into the directory upper.
 //
-// Task 6.1: lowerdir lists the read-only layers, the uppermost first, separated by colons; upperdir
+// Lowerdir lists the read-only layers, the uppermost first, separated by colons; upperdir
 // is upper, and workdir is work.
 //
 //lab:task 6.1
@@ -30,7 +30,13 @@ func (c *container) enterRoot() error {
 		return err
 	}
 	root, options := c.path("merged"), overlayOptions(layers, c.path("upper"), c.path("work"))
-	if err := syscall.Mount("overlay", root, "overlay", 0, options); err != nil {
+	err = syscall.Mount("overlay", root, "overlay", 0, options)
+	if err == nil && syscall.Access(root, 2) != nil { // 2 is W_OK: on a full disk overlayfs may mount read-only
+		err = syscall.ENOSPC
+	}
+	if err == syscall.ENOSPC {
+		return noRoom(fmt.Errorf("mount overlay on %s: %w", root, err))
+	} else if err != nil {
 		return fail(125, "mount overlay on %s: %v: the store must lie on a file system like ext4, xfs or tmpfs, not on overlayfs or a shared folder, and without ':' or ',' in its path (JOCKER_LABS=DIR moves it)", root, err)
 	}
 	for _, step := range []func(root string) error{mountKernel, mountDev, pivotRoot} {
@@ -41,10 +47,10 @@ func (c *container) enterRoot() error {
 	return os.NewSyscallError("sethostname", syscall.Sethostname([]byte(c.hostname())))
 }
 
-// mountKernel mounts what the kernel tells about processes and devices. /sys is read-only: what is
-// in it is the host's. (/proc/sys is too; final masks and protects it.)
+// Task 6.2: mountKernel mounts what the kernel tells about processes and devices. /sys is read-only: what is
+// in it is the host's. (So is much in /proc/sys: a real runtime masks that.)
 //
-// Task 6.2: mount "proc" on proc below root, as in lab03, and "sysfs" on sys with the same flags,
+// Mount "proc" on proc below root, as in lab03, and "sysfs" on sys with the same flags,
 // and read-only.
 //
 //lab:task 6.2
@@ -57,12 +63,12 @@ func mountKernel(root string) error {
 	return os.NewSyscallError("mount sysfs", err)
 }
 
-// pivotRoot makes root the root of this mount namespace, and lets go of the old one.
+// Task 6.3: pivotRoot makes root the root of this mount namespace, and lets go of the old one.
 //
-// Task 6.3: chdir to root. pivot_root(".", ".") makes root the new / and stacks the old / on top of
+// Chdir to root. pivot_root(".", ".") makes root the new / and stacks the old / on top of
 // it. unmount(".", MNT_DETACH) then takes the old one off: with all that is mounted in it, although
-// it is in use. Last, chdir to "/". A root that isn't a mount point gets EBUSY, and a mount tree
-// that is still shared EINVAL; without the unmount the whole host stays in reach.
+// it is in use. Last, chdir to "/". A root on the old root's own mount gets EBUSY, and a mount
+// tree that is still shared EINVAL; without the unmount the whole host stays in reach.
 //
 //lab:task 6.3
 func pivotRoot(root string) error {

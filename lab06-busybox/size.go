@@ -8,17 +8,15 @@ import (
 )
 
 // parseSize turns "100m" into bytes: a whole number, alone or with k, m or g for powers of 1024.
-// An empty string is 0 and stands for no limit.
+// "max", the kernel's own word for no limit, is 0.
 func parseSize(s string) (int64, error) {
-	if s == "" {
+	if s == "max" {
 		return 0, nil
 	}
-	digits, unit := s, int64(1)
-	if i := strings.IndexByte("kmg", s[len(s)-1]|0x20); i >= 0 { // |0x20 makes an ASCII letter small
-		digits, unit = s[:len(s)-1], 1<<(10*(i+1))
-	}
+	digits := strings.TrimRight(s, "kmgKMG")
+	unit, ok := map[string]int64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[strings.ToLower(s[len(digits):])]
 	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || n == 0 || int64(n) > math.MaxInt64/unit {
+	if err != nil || n == 0 || !ok || int64(n) > math.MaxInt64/unit {
 		return 0, fail(125, "-m %s: a memory limit is a whole number above 0 of bytes, or of k, m or g: 104857600, 102400k, 100m, 1g", s)
 	}
 	return int64(n) * unit, nil

@@ -51,7 +51,10 @@ func openImage(name string) (img image, err error) {
 	if err == nil {
 		err = json.Unmarshal(data, &img)
 	}
-	if err != nil || len(img.Layers) == 0 {
+	if err == nil && len(img.Layers) == 0 {
+		err = errors.New("it has no layers")
+	}
+	if err != nil {
 		return img, fail(125, "the image %s is damaged (make rootfs mends busybox): %v", name, err)
 	}
 	for _, id := range img.Layers {
@@ -76,17 +79,17 @@ func (c *container) path(elem ...string) string {
 }
 
 // createContainer makes the container's directories. args is the command line, kept for start.
-// Without a name the container is temporary: it gets a name that begins with a dot, and goes when it ends.
+// A container of the name "." is temporary: it gets a name that begins with a dot, and goes when it ends.
 func createContainer(name, image string, args []string) (c *container, err error) {
-	if name == "" {
+	if name == "." {
 		random := make([]byte, 6)
 		rand.Read(random)
-		name = "." + hex.EncodeToString(random)
+		name += hex.EncodeToString(random)
 	} else if !nameForm.MatchString(name) {
 		return nil, fail(125, "-name %s: 1 to 63 letters, digits, '.', '_' or '-' are wanted, the first a letter or digit", name)
 	}
 	if err := os.MkdirAll(store("containers"), 0o700); err != nil {
-		return nil, err
+		return nil, noRoom(err)
 	}
 	all, err := lockDir(store("containers"), syscall.LOCK_EX) // nobody sweeps or removes meanwhile
 	if err != nil {
@@ -99,19 +102,45 @@ func createContainer(name, image string, args []string) (c *container, err error
 	if err := os.Mkdir(c.path(), 0o700); errors.Is(err, fs.ErrExist) {
 		return nil, fail(125, "there is a container %s already: `%s start %[1]s` runs it again, `%[2]s rm %[1]s` removes it", name, lab)
 	} else if err != nil {
-		return nil, err
+		return nil, noRoom(err)
 	}
-	c.lock, err = lockDir(c.path(), syscall.LOCK_EX|syscall.LOCK_NB)
-	for _, dir := range []string{"init", "upper", "work", "merged"} {
-		err = errors.Join(err, os.Mkdir(c.path(dir), 0o755))
+	if c.lock, err = lockDir(c.path(), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		err = c.fill(image, args)
 	}
-	err = errors.Join(err, os.WriteFile(c.path("image"), []byte(image), 0o600),
-		os.WriteFile(c.path("command"), spec{args: args}.encode(), 0o600), c.writeInitLayer())
 	if err != nil {
 		os.RemoveAll(c.path())
-		return nil, err
+		return nil, noRoom(err)
 	}
 	return c, nil
+}
+
+// noRoom adds to an error of the store what helps against most of them.
+func noRoom(err error) error {
+	return fail(125, "%v (`%s rm NAME` makes room, JOCKER_LABS=DIR moves the store)", err, lab)
+}
+
+// fill makes what is in a container's directory. The command comes last: if it is there, so is the rest.
+func (c *container) fill(image string, args []string) error {
+	// The init layer lies between the image and the read-write layer. It has the files that belong to
+	// this container and to no image, and the directories to mount on.
+	for _, dir := range []string{"upper", "work", "merged", "init", "init/etc", "init/proc", "init/sys", "init/dev"} {
+		if err := os.Mkdir(c.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	resolv, _ := os.ReadFile("/etc/resolv.conf") // a machine without one has no names to look up
+	for _, file := range []struct{ name, content string }{
+		{"init/etc/hostname", c.hostname() + "\n"},
+		{"init/etc/hosts", "127.0.0.1 localhost " + c.hostname() + "\n::1 localhost\n"},
+		{"init/etc/resolv.conf", string(resolv)},
+		{"image", image},
+		{"command", string(spec{args: args}.encode())},
+	} {
+		if err := os.WriteFile(c.path(file.name), []byte(file.content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweep removes temporary containers that a killed lab06 left behind.
@@ -154,12 +183,12 @@ func lockDir(dir string, how int) (*os.File, error) {
 
 // command returns the arguments that `run` was called with.
 func (c *container) command() ([]string, error) {
-	data, err := os.ReadFile(c.path("command"))
-	if err != nil {
-		return nil, err
-	}
+	data, readErr := os.ReadFile(c.path("command"))
 	s, err := decode(data)
-	return s.args, err
+	if readErr != nil || err != nil {
+		return nil, fail(125, "the container %s isn't whole: it was killed while it was made or removed; `%s rm %[1]s` removes it", c.name, lab)
+	}
+	return s.args, nil
 }
 
 // layers returns the directories of the read-only layers, the uppermost first.
@@ -187,8 +216,12 @@ func (c *container) forget(err error) {
 	}
 }
 
-// remove removes a container and all that it has written. The image's layers are not in it.
-func remove(c *container) error { return os.RemoveAll(c.path()) }
+// remove removes a container and all that it has written. The image's layers are not in it. The
+// command goes first: without it nobody can start what is left, should we be killed in the middle.
+func remove(c *container) error {
+	os.Remove(c.path("command"))
+	return os.RemoveAll(c.path())
+}
 
 // temporary tells whether the container goes when it ends.
 func (c *container) temporary() bool { return c.name[0] == '.' }
@@ -199,22 +232,4 @@ func (c *container) hostname() string {
 		return c.name[1:]
 	}
 	return c.name
-}
-
-// writeInitLayer fills the layer between the image and the read-write layer: the files that belong
-// to this container and to no image, and the directories to mount on.
-func (c *container) writeInitLayer() error {
-	resolv, _ := os.ReadFile("/etc/resolv.conf") // a machine without one has no names to look up
-	var err error
-	for _, dir := range []string{"etc", "proc", "sys", "dev"} {
-		err = errors.Join(err, os.Mkdir(c.path("init", dir), 0o755))
-	}
-	for file, content := range map[string]string{
-		"hostname":    c.hostname() + "\n",
-		"hosts":       "127.0.0.1 localhost " + c.hostname() + "\n::1 localhost\n",
-		"resolv.conf": string(resolv),
-	} {
-		err = errors.Join(err, os.WriteFile(c.path("init", "etc", file), []byte(content), 0o644))
-	}
-	return err
 }

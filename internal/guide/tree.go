@@ -127,7 +127,7 @@ func (f *family) end() (left []process, err error) {
 	for _, stage := range []struct {
 		signal  syscall.Signal
 		patient time.Duration
-	}{{syscall.SIGTERM, time.Second}, {syscall.SIGHUP, time.Second / 4}, {syscall.SIGKILL, 5 * time.Second}} {
+	}{{syscall.SIGTERM, 3 * time.Second}, {syscall.SIGHUP, time.Second / 4}, {syscall.SIGKILL, 5 * time.Second}} {
 		alive := f.members()
 		for _, p := range alive {
 			syscall.Kill(p.pid, stage.signal)

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // rootfs makes the image busybox in lab06's store, without a registry and without Docker. It is a
@@ -29,6 +30,7 @@ func rootfs(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if os.Getuid() != 0 {
 		return errors.New("the store belongs to root: sudo make rootfs")
 	}
+	defer syscall.Umask(syscall.Umask(0o022)) // a stricter one would lock a container's ordinary users out
 	store := os.Getenv("JOCKER_LABS")
 	if store == "" {
 		store = "/var/lib/jocker-labs"
@@ -234,8 +236,10 @@ func keepLayer(dir, layers string) (id string, err error) {
 		return "", err
 	}
 	id = hex.EncodeToString(sum.Sum(nil))[:12]
-	err = os.Rename(dir, filepath.Join(layers, id))
-	if errors.Is(err, fs.ErrExist) { // a directory with files in it is not replaced
+	place := filepath.Join(layers, id)
+	os.Remove(place) // only an empty directory is so removed
+	err = os.Rename(dir, place)
+	if errors.Is(err, fs.ErrExist) { // it is there, with files in it
 		err = nil
 	}
 	return id, err

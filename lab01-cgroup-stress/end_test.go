@@ -1,0 +1,161 @@
+package main
+
+import (
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"jocker/internal/labtest"
+)
+
+// hasEnded waits until none of the processes is left, nor the cgroup: at most two seconds.
+func hasEnded(t *testing.T, pids []int, dir string) {
+	t.Helper()
+	within(t, 2*time.Second, "workload and cgroup are gone", func() bool {
+		return !slices.ContainsFunc(pids, func(pid int) bool { return !isGone(pid) }) && !exists(dir)
+	})
+}
+
+// stress is one process with workers of its own: whoever ends it must end them, too.
+var stressWithWorkers = []string{"lab01", "run", "-m", "100m", "stress", "--vm-bytes", "5m", "--vm-keep", "-m", "3"}
+
+// workersOf waits until stress has its three workers, and lists it with them.
+func workersOf(t *testing.T, dir string) []int {
+	t.Helper()
+	labtest.Until(t, "stress has three workers", func() bool { return len(procs(dir)) == 4 })
+	time.Sleep(labtest.Scale(30 * time.Millisecond)) // until the lab, which has just started stress, listens to signals
+	return procs(dir)
+}
+
+func TestSignals(t *testing.T) {
+	need(t, "stress", "stress")
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			labtest.Snapshot(t)
+			p := labtest.Cmd{Args: stressWithWorkers}.Start(t)
+			dir := cgroupOf(t, p.Pid)
+			pids := workersOf(t, dir)
+			p.Signal(signal)
+			r := p.Wait()
+			require.Equal(t, 128+int(signal), r.Code, r)
+			require.Contains(t, r.Stderr, "lab01: verdict: the kernel killed nobody")
+			require.False(t, exists(dir), "the cgroup goes before the lab ends")
+			hasEnded(t, pids, dir)
+		})
+	}
+}
+
+func TestCtrlC(t *testing.T) {
+	need(t, "stress", "stress")
+	labtest.Snapshot(t)
+	s := labtest.Pty(t, stressWithWorkers...)
+	dir := cgroupOf(t, s.Pid)
+	pids := workersOf(t, dir)
+	s.Send("\x03")
+	require.Equal(t, 130, s.Wait(), s.Output())
+	require.False(t, exists(dir))
+	hasEnded(t, pids, dir)
+}
+
+// The window is closed, the connection is lost.
+func TestHangup(t *testing.T) {
+	need(t, "stress", "stress")
+	labtest.Snapshot(t)
+	s := labtest.Pty(t, stressWithWorkers...)
+	dir := cgroupOf(t, s.Pid)
+	pids := workersOf(t, dir)
+	s.Hangup()
+	s.Wait()
+	hasEnded(t, pids, dir)
+}
+
+// An interactive shell lives on after Ctrl-C, and lab01 with it.
+func TestShellSurvivesCtrlC(t *testing.T) {
+	labtest.Snapshot(t)
+	s := labtest.Cmd{Args: []string{"lab01", "run", "-m", "100m", "sh", "-i"}, Env: []string{"PS1=ready> "}}.Pty(t)
+	s.Expect("ready> ")
+	s.Send("sleep 100\n")
+	dir := cgroupOf(t, s.Pid)
+	labtest.Until(t, "sleep runs", func() bool { // and not only the shell's child that becomes it
+		for _, pid := range procs(dir) {
+			if slices.Equal(labtest.Cmdline(pid), []string{"sleep", "100"}) {
+				return true
+			}
+		}
+		return false
+	})
+	s.Send("\x03")
+	s.Expect("ready> ")
+	time.Sleep(labtest.Scale(100 * time.Millisecond))
+	s.Send("echo still $((40 + 2))\n")
+	s.Expect("still 42\n")
+	s.Send("exit 7\n")
+	require.Equal(t, 7, s.Wait(), s.Output())
+}
+
+// Who ignores SIGTERM has two seconds.
+func TestStubbornWorkload(t *testing.T) {
+	labtest.Snapshot(t)
+	p, _ := paused(t, labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.1; done`}})
+	began := time.Now()
+	p.Signal(syscall.SIGTERM)
+	r := p.Wait()
+	require.Equal(t, 137, r.Code, r)
+	require.InDelta(t, 2, time.Since(began).Seconds(), labtest.Scale(500*time.Millisecond).Seconds())
+}
+
+// Who handles it goes at once and with the code of its choice.
+func TestPoliteWorkload(t *testing.T) {
+	labtest.Snapshot(t)
+	p, _ := paused(t, labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", `trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done`}})
+	p.Signal(syscall.SIGTERM)
+	require.Equal(t, 5, p.Wait().Code)
+}
+
+// What the workload leaves behind ends with it, also in a session of its own.
+func TestLeftBehind(t *testing.T) {
+	need(t, "setsid", "util-linux")
+	labtest.Snapshot(t)
+	p := labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", "setsid sleep 100 & exit 4"}}.Start(t)
+	r := p.Wait()
+	require.Equal(t, 4, r.Code, r)
+	require.False(t, exists(cgroupOf(t, p.Pid)))
+}
+
+// No program can catch SIGKILL; the guard can see it.
+func TestKilledWithWorkers(t *testing.T) {
+	need(t, "stress", "stress")
+	labtest.Snapshot(t)
+	p := labtest.Cmd{Args: stressWithWorkers}.Start(t)
+	dir := cgroupOf(t, p.Pid)
+	pids := workersOf(t, dir)
+	p.Signal(syscall.SIGKILL)
+	hasEnded(t, pids, dir)
+	require.Equal(t, 137, p.Wait().Code)
+}
+
+// Ctrl-C reaches everybody in the terminal's foreground, but not the guard.
+func TestGuardHasASessionOfItsOwn(t *testing.T) {
+	labtest.Snapshot(t)
+	p, _ := paused(t, labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", pause}})
+	guards := 0
+	for _, pid := range labtest.Children(p.Pid) {
+		if slices.Contains(labtest.Cmdline(pid), "lab01-guard") {
+			guards++
+			session, _, errno := syscall.Syscall(syscall.SYS_GETSID, uintptr(pid), 0, 0)
+			require.Zero(t, errno)
+			require.Equal(t, pid, int(session))
+		}
+	}
+	require.Equal(t, 1, guards)
+}
+
+func TestKilledAtEverySyscall(t *testing.T) {
+	labtest.Snapshot(t)
+	before := ourCgroups(t)
+	nothingStays := func() { require.Equal(t, before, ourCgroups(t), "a cgroup stays") }
+	labtest.KillAtEverySyscall(t, sweep(), labtest.Cmd{Args: []string{"lab01", "run", "-m", "100m", "sh", "-c", "sleep 0.1 & wait"}}, nothingStays)
+}

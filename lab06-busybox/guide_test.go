@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"jocker/internal/labtest"
+)
+
+func TestGuide(t *testing.T) { labtest.Guide(t, "lab06", "lab05") }
