@@ -26,7 +26,6 @@ var stressWithWorkers = []string{"lab01", "run", "-m", "100m", "stress", "--vm-b
 func workersOf(t *testing.T, dir string) []int {
 	t.Helper()
 	labtest.Until(t, "stress has three workers", func() bool { return len(procs(dir)) == 4 })
-	time.Sleep(labtest.Scale(30 * time.Millisecond)) // until the lab, which has just started stress, listens to signals
 	return procs(dir)
 }
 

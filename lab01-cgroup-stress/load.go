@@ -45,7 +45,7 @@ func load(args []string) error {
 		if err != nil {
 			return fail(125, "load: -t %s: a whole number of seconds is wanted", *timeout)
 		}
-		time.AfterFunc(time.Duration(seconds)*time.Second, func() { os.Exit(0) }) // and start's signal ends the workers
+		time.AfterFunc(time.Duration(seconds)*time.Second, func() { os.Exit(0) }) // and with us the workers
 	}
 	if !*quiet {
 		say("load: %d worker(s) of %s", *workers, formatSize(bytes))
@@ -54,7 +54,8 @@ func load(args []string) error {
 	for i := range cmds {
 		cmds[i] = exec.Command("/proc/self/exe", append([]string{"load", "-worker"}, args...)...)
 		cmds[i].Stderr = os.Stderr
-		if err := start(cmds[i]); err != nil {
+		cmds[i].SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // none survives us
+		if err := cmds[i].Start(); err != nil {
 			return err
 		}
 	}

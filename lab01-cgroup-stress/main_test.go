@@ -129,7 +129,7 @@ func TestNoLimit(t *testing.T) {
 	require.Equal(t, "max", memoryLimit(cgroupOf(t, p.Pid)))
 	release()
 	r := p.Wait()
-	require.Regexp(t, `^lab01: cgroup /\S+\nlab01: no limit \(-m sets one\)\nlab01: verdict: the kernel killed nobody \(peak use .*\)\n$`, r.Stderr)
+	require.Regexp(t, `^(?:lab01: enabled .*\n)?lab01: cgroup /\S+\nlab01: no limit \(-m sets one\)\nlab01: verdict: the kernel killed nobody \(peak use .*\)\n$`, r.Stderr)
 }
 
 // Without a limit for swap the workload is slowed down where it should be killed. On a machine with swap this is seen

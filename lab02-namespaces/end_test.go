@@ -33,7 +33,6 @@ func theStress(t *testing.T, parent int) (pids []int) {
 		}
 		return len(pids) == 5
 	})
-	time.Sleep(labtest.Scale(30 * time.Millisecond)) // until the lab, which has just started stress, listens to signals
 	return pids
 }
 
@@ -112,7 +111,6 @@ func TestCtrlCComesTwice(t *testing.T) {
 		s := labtest.Pty(t, "lab02", "-pid", "sh", "-c", "echo ready; exec sleep 100")
 		s.Expect("ready")
 		labtest.Until(t, "sleep runs", func() bool { return slices.Contains(labtest.Cmdline(workloadOf(t, s.Pid)), "sleep") })
-		time.Sleep(labtest.Scale(30 * time.Millisecond))
 		s.Send("\x03")
 		require.Equal(t, 130, s.Wait(), s.Output())
 	}

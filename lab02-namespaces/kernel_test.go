@@ -60,6 +60,16 @@ func ourCgroups(t *testing.T) []string {
 	return dirs
 }
 
+// firstStep is what fails first, and is named then, where a lab must not make cgroups.
+func firstStep(t *testing.T, pid int) string {
+	t.Helper()
+	root, v2 := labtest.Hierarchy("memory")
+	if v2 && !slices.Contains(strings.Fields(labtest.ReadCgroup(root, "cgroup.subtree_control")), "memory") {
+		return "open " + root + "/cgroup.subtree_control"
+	}
+	return "mkdir " + cgroupOf(t, pid)
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
