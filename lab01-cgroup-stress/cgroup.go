@@ -210,10 +210,10 @@ func (cg *cgroup) readKey(file, key string) (int64, error) {
 
 // Task 1.5: remove ends what still runs in the cgroup and removes it.
 //
-// Rmdir fails with EBUSY while a process is left, and deleting the files first, as
-// os.RemoveAll does, fails too: they are the kernel's. So: send SIGKILL to every process in
-// cgroup.procs and try rmdir (os.Remove), again and again, since a killed process takes a moment to
-// go. Give up after five seconds with the error of rmdir. A cgroup that isn't there is fine.
+// While a process is left, rmdir fails with EBUSY; and deleting the files first, as os.RemoveAll
+// does, fails too: they are the kernel's. So: send SIGKILL to every process in cgroup.procs and try
+// rmdir (os.Remove), again and again, since a killed process takes a moment to go. Give up after
+// five seconds with the error of rmdir. A cgroup that isn't there is fine.
 //
 //lab:task 1.5
 func (cg *cgroup) remove() error {

@@ -19,53 +19,68 @@ func hasEnded(t *testing.T, pids []int, dir string) {
 	})
 }
 
-// stress is one process with workers of its own: whoever ends it must end them, too.
-var stressWithWorkers = []string{"lab01", "run", "-m", "100m", "stress", "--vm-bytes", "5m", "--vm-keep", "-m", "3"}
+// families are workloads of one process and three children: whoever ends it must end them, too. Debian's stress has its
+// workers die with it. The shell's children don't, and don't mind Ctrl-C either.
+var families = map[string][]string{
+	"stress": {"lab01", "run", "-m", "100m", "stress", "--vm-bytes", "5m", "--vm-keep", "-m", "3"},
+	"shell":  {"lab01", "run", "-m", "100m", "sh", "-c", "sleep 100 & sleep 100 & sleep 100 & wait"},
+}
 
-// workersOf waits until stress has its three workers, and lists it with them.
-func workersOf(t *testing.T, dir string) []int {
+// membersOf waits until the family is complete, and lists it.
+func membersOf(t *testing.T, dir string) (pids []int) {
 	t.Helper()
-	labtest.Until(t, "stress has three workers", func() bool { return len(procs(dir)) == 4 })
-	return procs(dir)
+	labtest.Until(t, "there are three children", func() bool {
+		pids = procs(dir)
+		return len(pids) == 4 && !slices.ContainsFunc(pids[1:], func(pid int) bool { // and they are what they will be
+			args := labtest.Cmdline(pid)
+			return len(args) == 0 || args[0] == "sh"
+		})
+	})
+	return pids
 }
 
 func TestSignals(t *testing.T) {
 	need(t, "stress", "stress")
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
-		t.Run(signal.String(), func(t *testing.T) {
-			labtest.Snapshot(t)
-			p := labtest.Cmd{Args: stressWithWorkers}.Start(t)
-			dir := cgroupOf(t, p.Pid)
-			pids := workersOf(t, dir)
-			p.Signal(signal)
-			r := p.Wait()
-			require.Equal(t, 128+int(signal), r.Code, r)
-			require.Contains(t, r.Stderr, "lab01: verdict: the kernel killed nobody")
-			require.False(t, exists(dir), "the cgroup goes before the lab ends")
-			hasEnded(t, pids, dir)
-		})
+	for name, family := range families {
+		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+			t.Run(name+" "+signal.String(), func(t *testing.T) {
+				labtest.Snapshot(t)
+				p := labtest.Cmd{Args: family}.Start(t)
+				dir := cgroupOf(t, p.Pid)
+				pids := membersOf(t, dir)
+				p.Signal(signal)
+				r := p.Wait()
+				require.Equal(t, 128+int(signal), r.Code, r)
+				require.Contains(t, r.Stderr, "lab01: verdict: the kernel killed nobody")
+				require.False(t, exists(dir), "the cgroup goes before the lab ends")
+				hasEnded(t, pids, dir)
+			})
+		}
 	}
 }
 
 func TestCtrlC(t *testing.T) {
 	need(t, "stress", "stress")
-	labtest.Snapshot(t)
-	s := labtest.Pty(t, stressWithWorkers...)
-	dir := cgroupOf(t, s.Pid)
-	pids := workersOf(t, dir)
-	s.Send("\x03")
-	require.Equal(t, 130, s.Wait(), s.Output())
-	require.False(t, exists(dir))
-	hasEnded(t, pids, dir)
+	for name, family := range families {
+		t.Run(name, func(t *testing.T) {
+			labtest.Snapshot(t)
+			s := labtest.Pty(t, family...)
+			dir := cgroupOf(t, s.Pid)
+			pids := membersOf(t, dir)
+			s.Send("\x03")
+			require.Equal(t, 130, s.Wait(), s.Output())
+			require.False(t, exists(dir))
+			hasEnded(t, pids, dir)
+		})
+	}
 }
 
 // The window is closed, the connection is lost.
 func TestHangup(t *testing.T) {
-	need(t, "stress", "stress")
 	labtest.Snapshot(t)
-	s := labtest.Pty(t, stressWithWorkers...)
+	s := labtest.Pty(t, families["shell"]...)
 	dir := cgroupOf(t, s.Pid)
-	pids := workersOf(t, dir)
+	pids := membersOf(t, dir)
 	s.Hangup()
 	s.Wait()
 	hasEnded(t, pids, dir)
@@ -125,15 +140,19 @@ func TestLeftBehind(t *testing.T) {
 }
 
 // No program can catch SIGKILL; the guard can see it.
-func TestKilledWithWorkers(t *testing.T) {
+func TestKilledWithChildren(t *testing.T) {
 	need(t, "stress", "stress")
-	labtest.Snapshot(t)
-	p := labtest.Cmd{Args: stressWithWorkers}.Start(t)
-	dir := cgroupOf(t, p.Pid)
-	pids := workersOf(t, dir)
-	p.Signal(syscall.SIGKILL)
-	hasEnded(t, pids, dir)
-	require.Equal(t, 137, p.Wait().Code)
+	for name, family := range families {
+		t.Run(name, func(t *testing.T) {
+			labtest.Snapshot(t)
+			p := labtest.Cmd{Args: family}.Start(t)
+			dir := cgroupOf(t, p.Pid)
+			pids := membersOf(t, dir)
+			p.Signal(syscall.SIGKILL)
+			hasEnded(t, pids, dir)
+			require.Equal(t, 137, p.Wait().Code)
+		})
+	}
 }
 
 // Ctrl-C reaches everybody in the terminal's foreground, but not the guard.

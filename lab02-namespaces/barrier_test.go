@@ -23,12 +23,10 @@ func TestBarrier(t *testing.T) {
 	}
 }
 
-// atTheBarrier starts the lab, whose workload would make a file named marker, and returns when its child waits at the
-// barrier: for a second, or more on a slow machine.
-func atTheBarrier(t *testing.T, flags ...string) (p *labtest.Process, child int, marker string) {
+// atTheBarrier starts the lab and returns when its child waits at the barrier: for a second, or more on a slow machine.
+func atTheBarrier(t *testing.T, args ...string) (p *labtest.Process, child int) {
 	t.Helper()
-	marker = filepath.Join(t.TempDir(), "marker")
-	p = delayed(t, max(time.Second, labtest.Scale(400*time.Millisecond)), append(flags, "touch", marker)...).Start(t)
+	p = delayed(t, max(time.Second, labtest.Scale(400*time.Millisecond)), args...).Start(t)
 	labtest.Until(t, "the child exists", func() bool {
 		for _, child = range labtest.Children(p.Pid) {
 			if args := labtest.Cmdline(child); len(args) > 0 && args[0] == "/proc/self/exe" {
@@ -37,14 +35,15 @@ func atTheBarrier(t *testing.T, flags ...string) (p *labtest.Process, child int,
 		}
 		return false
 	})
-	return p, child, marker
+	return p, child
 }
 
 func TestNothingBeginsBeforeTheBarrierOpens(t *testing.T) {
 	for _, flags := range [][]string{nil, {"-pid", "-mnt", "-m", "100m"}} {
 		t.Run(fmt.Sprint(flags), func(t *testing.T) {
 			labtest.Snapshot(t)
-			p, child, marker := atTheBarrier(t, flags...)
+			marker := filepath.Join(t.TempDir(), "marker")
+			p, child := atTheBarrier(t, append(flags, "touch", marker)...)
 			time.Sleep(labtest.Scale(100 * time.Millisecond)) // plenty for a child that doesn't wait
 			require.NoFileExists(t, marker)
 			require.Empty(t, labtest.Children(child))
@@ -61,7 +60,8 @@ func TestParentDiesBeforeTheBarrierOpens(t *testing.T) {
 	for _, flags := range [][]string{nil, {"-pid", "-m", "100m"}} {
 		t.Run(fmt.Sprint(flags), func(t *testing.T) {
 			labtest.Snapshot(t)
-			p, child, marker := atTheBarrier(t, flags...)
+			marker := filepath.Join(t.TempDir(), "marker")
+			p, child := atTheBarrier(t, append(flags, "touch", marker)...)
 			p.Signal(syscall.SIGKILL)
 			within(t, 2*time.Second, "the child is gone", func() bool { return isGone(child) })
 			p.Wait()
@@ -71,10 +71,21 @@ func TestParentDiesBeforeTheBarrierOpens(t *testing.T) {
 	}
 }
 
+// A signal in the meantime is kept for the workload; the parent must live on to clean up.
+func TestSignalBeforeTheBarrierOpens(t *testing.T) {
+	labtest.Snapshot(t)
+	p, _ := atTheBarrier(t, "-m", "100m", "sleep", "100")
+	p.Signal(syscall.SIGTERM)
+	r := p.Wait()
+	require.Equal(t, 143, r.Code, r)
+	require.Contains(t, r.Stderr, "lab02: verdict: the kernel killed nobody")
+}
+
 // If the child can't be moved into its cgroup it must not run, and the reason must be said, not only the consequence.
 func TestCgroupVanishesBeforeTheBarrierOpens(t *testing.T) {
 	labtest.Snapshot(t)
-	p, _, marker := atTheBarrier(t, "-m", "100m")
+	marker := filepath.Join(t.TempDir(), "marker")
+	p, _ := atTheBarrier(t, "-m", "100m", "touch", marker)
 	require.NoError(t, os.Remove(cgroupOf(t, p.Pid)))
 	r := p.Wait()
 	require.Equal(t, 125, r.Code, r)

@@ -14,24 +14,31 @@ import (
 	"jocker/internal/labtest"
 )
 
-// stress is one process with workers of its own: whoever ends it must end them, too.
-var stress = []string{"stress", "--vm-bytes", "5m", "--vm-keep", "-m", "3"}
+// families are workloads of one process and three children: whoever ends it must end them, too. Debian's stress has its
+// workers die with it. The shell's children don't, and don't mind Ctrl-C either.
+var families = map[string][]string{
+	"stress": {"stress", "--vm-bytes", "5m", "--vm-keep", "-m", "3"},
+	"shell":  {"sh", "-c", "sleep 100 & sleep 100 & sleep 100 & wait"},
+}
 
-// theStress waits until stress has its three workers, and lists everything below the lab but the guard.
-func theStress(t *testing.T, parent int) (pids []int) {
+// membersOf waits until the family is complete, and lists it and the lab's child above it.
+func membersOf(t *testing.T, parent int) (pids []int) {
 	t.Helper()
-	labtest.Until(t, "stress has three workers", func() bool {
-		pids = nil
+	labtest.Until(t, "there are three children", func() bool {
 		for _, child := range labtest.Children(parent) {
 			if args := labtest.Cmdline(child); len(args) == 0 || args[0] != "/proc/self/exe" {
-				continue
+				continue // the guard
 			}
-			pids = append(pids, child)
-			for _, stress := range labtest.Children(child) {
-				pids = append(append(pids, stress), labtest.Children(stress)...)
+			for _, workload := range labtest.Children(child) {
+				children := labtest.Children(workload)
+				pids = append([]int{child, workload}, children...)
+				return len(children) == 3 && !slices.ContainsFunc(children, func(pid int) bool { // and they are what they will be
+					args := labtest.Cmdline(pid)
+					return len(args) == 0 || args[0] == "sh"
+				})
 			}
 		}
-		return len(pids) == 5
+		return false
 	})
 	return pids
 }
@@ -53,54 +60,54 @@ var with = map[string]labtest.Cmd{
 	"-pid, not as root": {Args: []string{"lab02", "-pid", "-user"}, User: 65534},
 }
 
-func TestSignals(t *testing.T) {
+// each runs a test for every family and every such way.
+func each(t *testing.T, test func(*testing.T, labtest.Cmd)) {
 	need(t, "stress", "stress")
-	for name, c := range with {
-		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
-			t.Run(name+" "+signal.String(), func(t *testing.T) {
+	for family, args := range families {
+		for name, c := range with {
+			c.Args = append(slices.Clone(c.Args), args...)
+			t.Run(family+" "+name, func(t *testing.T) {
 				labtest.Snapshot(t)
-				c := c
-				c.Args = append(slices.Clone(c.Args), stress...)
-				p := c.Start(t)
-				pids := theStress(t, p.Pid)
-				p.Signal(signal)
-				r := p.Wait()
-				require.Equal(t, 128+int(signal), r.Code, r)
-				areGone(t, pids, cgroupOf(t, p.Pid))
+				test(t, c)
 			})
 		}
 	}
 }
 
-// Only the guard, or the end of the PID namespace, can end the workers then.
-func TestKilledWithWorkers(t *testing.T) {
-	need(t, "stress", "stress")
-	for name, c := range with {
-		t.Run(name, func(t *testing.T) {
-			labtest.Snapshot(t)
-			c.Args = append(slices.Clone(c.Args), stress...)
-			p := c.Start(t)
-			pids := theStress(t, p.Pid)
-			p.Signal(syscall.SIGKILL)
-			areGone(t, pids, cgroupOf(t, p.Pid))
-			require.Equal(t, 137, p.Wait().Code)
+func TestSignals(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			each(t, func(t *testing.T, c labtest.Cmd) {
+				p := c.Start(t)
+				pids := membersOf(t, p.Pid)
+				p.Signal(signal)
+				r := p.Wait()
+				require.Equal(t, 128+int(signal), r.Code, r)
+				areGone(t, pids, cgroupOf(t, p.Pid))
+			})
 		})
 	}
 }
 
+// Only the guard, or the end of the PID namespace, can end the children then.
+func TestKilledWithChildren(t *testing.T) {
+	each(t, func(t *testing.T, c labtest.Cmd) {
+		p := c.Start(t)
+		pids := membersOf(t, p.Pid)
+		p.Signal(syscall.SIGKILL)
+		areGone(t, pids, cgroupOf(t, p.Pid))
+		require.Equal(t, 137, p.Wait().Code)
+	})
+}
+
 func TestCtrlC(t *testing.T) {
-	need(t, "stress", "stress")
-	for name, c := range with {
-		t.Run(name, func(t *testing.T) {
-			labtest.Snapshot(t)
-			c.Args = append(slices.Clone(c.Args), stress...)
-			s := c.Pty(t)
-			pids := theStress(t, s.Pid)
-			s.Send("\x03")
-			require.Equal(t, 130, s.Wait(), s.Output())
-			areGone(t, pids, cgroupOf(t, s.Pid))
-		})
-	}
+	each(t, func(t *testing.T, c labtest.Cmd) {
+		s := c.Pty(t)
+		pids := membersOf(t, s.Pid)
+		s.Send("\x03")
+		require.Equal(t, 130, s.Wait(), s.Output())
+		areGone(t, pids, cgroupOf(t, s.Pid))
+	})
 }
 
 // Everybody at the terminal gets Ctrl-C, and the parent hands it on besides: it may reach the child when the workload

@@ -19,10 +19,11 @@ for dir do
 done`
 
 // guard sees to it that the cgroups in dirs go when we go, even after SIGKILL, which no program
-// can catch. stress starts workers of its own; the signal that start asks for reaches stress alone,
-// and its workers would stay and eat memory. So a shell waits at a pipe whose only write end is
-// ours: when we end, in whatever way, the kernel closes that end, the shell's read returns, and it
-// cleans up. After an ordinary end we have done so ourselves, and release tells it with a line.
+// can catch. A workload starts processes of its own, as stress does; the signal that start asks for
+// reaches the first one alone, and the others would stay and eat memory. So a shell waits at a pipe
+// whose only write end is ours: when we end, in whatever way, the kernel closes that end, the
+// shell's read returns, and it cleans up. After an ordinary end we have done so ourselves, and
+// release tells it with a line.
 func guard(dirs ...string) (release func(), err error) {
 	r, w, err := os.Pipe()
 	if err != nil {

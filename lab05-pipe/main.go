@@ -13,7 +13,8 @@
 // What this gives: structure (lists stay lists, whatever is in them), a barrier, an environment made
 // for the container, and some privacy: ps shows nothing while init is at work. (Then it shows the
 // program's own arguments, as for any program.) What it doesn't: arguments could carry blanks
-// before, too, and execve's limit of 128 KiB for each argument stays. runc sends its init a whole JSON file in this way.
+// before, too, and execve's limit of 128 KiB for each argument stays. runc sends its init a whole
+// JSON file in this way.
 //
 // New in this lab: pipe.go in place of barrier.go, and environment.go.
 //
