@@ -154,12 +154,12 @@ func TestArgumentTooLong(t *testing.T) {
 }
 
 // pause is how long a held parent waits before each write.
-func pause() time.Duration { return 100*time.Millisecond + labtest.Scale(100*time.Millisecond) }
+func pause() time.Duration { return 150*time.Millisecond + labtest.Scale(50*time.Millisecond) }
 
 // held starts a container whose parent is slow to write, and returns when init is there and waits for it.
 func held(t *testing.T, program ...string) (p *labtest.Process, parent, init int) {
 	t.Helper()
-	p = delayed(t, pause(), command(t, "", program...)).Start(t)
+	p = delayed(t, 2, pause(), command(t, "", program...)).Start(t)
 	parent = workload(t, p.Pid, labtest.Bin(t, lab))
 	return p, parent, workload(t, parent, "/proc/self/exe")
 }
