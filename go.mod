@@ -5,7 +5,9 @@ go 1.22.0
 require (
 	github.com/creack/pty v1.1.24
 	github.com/google/go-cmp v0.7.0
+	github.com/opencontainers/runtime-spec v1.3.0
 	github.com/stretchr/testify v1.12.1
+	golang.org/x/sys v0.30.0
 )
 
 require go.yaml.in/yaml/v3 v3.0.5 // indirect
