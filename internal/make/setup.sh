@@ -118,7 +118,7 @@ as_owner() {
 	esac
 }
 as_owner "$go" mod download ||
-	say 'the modules in go.mod could not be fetched. The labs need none; make test does: mend the network, then run this again'
+	say 'the modules in go.mod could not be fetched: building the tools and tests needs them. Mend the network, then run this again'
 
 if [ "$mode" = --vm ] && ! [ -e /etc/jocker-vm ]; then
 	echo "The labs' own VM: make runs everything here." >/etc/jocker-vm
