@@ -90,13 +90,15 @@ func run(args []string) error {
 	}
 
 	cmd := command(cg, program)
+	stop := func() {}
 	if *plot {
-		defer drawMemory(cg, bytes)()
+		stop = drawMemory(cg, bytes)
 	}
 	if err := start(cmd); err != nil {
 		return err
 	}
 	err = wait(cmd)
+	stop()
 	cg.report()
 	return err
 }

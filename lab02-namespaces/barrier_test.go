@@ -26,7 +26,7 @@ func TestBarrier(t *testing.T) {
 // atTheBarrier starts the lab and returns when its child waits at the barrier: for a second, or more on a slow machine.
 func atTheBarrier(t *testing.T, args ...string) (p *labtest.Process, child int) {
 	t.Helper()
-	p = delayed(t, max(time.Second, labtest.Scale(400*time.Millisecond)), args...).Start(t)
+	p = delayed(t, max(time.Second, labtest.Scale(300*time.Millisecond)), args...).Start(t)
 	labtest.Until(t, "the child exists", func() bool {
 		for _, child = range labtest.Children(p.Pid) {
 			if args := labtest.Cmdline(child); len(args) > 0 && args[0] == "/proc/self/exe" {

@@ -27,7 +27,7 @@ func TestBarrier(t *testing.T) {
 func atTheBarrier(t *testing.T) (p *labtest.Process, init int, marker string) {
 	t.Helper()
 	marker = filepath.Join(t.TempDir(), "marker")
-	p = delayed(t, max(time.Second, labtest.Scale(400*time.Millisecond)), "run", "touch", marker).Start(t)
+	p = delayed(t, max(time.Second, labtest.Scale(300*time.Millisecond)), "run", "touch", marker).Start(t)
 	labtest.Until(t, "init exists", func() bool {
 		for _, init = range labtest.Children(p.Pid) {
 			if args := labtest.Cmdline(init); len(args) > 1 && args[1] == "init" {
