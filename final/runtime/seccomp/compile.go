@@ -26,6 +26,9 @@ type Filter struct {
 	// Unknown has the names in the profile that are a system call of no architecture. Their rules
 	// are left out. Names of calls that only another architecture has are not in it.
 	Unknown []string
+
+	native *arch
+	column int
 }
 
 // Compile compiles a profile, config.json's linux.seccomp, for the architecture that this program
@@ -53,7 +56,7 @@ func CompileFor(native specs.Arch, p *specs.LinuxSeccomp) (*Filter, error) {
 	if err := c.read(native, p); err != nil {
 		return nil, err
 	}
-	f := &Filter{Flags: c.flags, Unknown: c.unknown}
+	f := &Filter{Flags: c.flags, Unknown: c.unknown, native: c.list[0].arch, column: c.list[0].column}
 	f.Program = assemble(c.graph())
 	if len(f.Program) > MaxInstructions {
 		c.memory = memory{plain: true}

@@ -1,6 +1,6 @@
 package seccomp
 
-import "sort"
+import "slices"
 
 // This file makes a decision graph of a list of terms. The idea is partial evaluation: ask one
 // question, work out what is left of the list if the answer is yes and what is left if it is no, and
@@ -30,14 +30,14 @@ type node struct {
 type memory struct {
 	answers []*node
 	lists   map[string]*node
-	effort  int  // spent on the system call at hand, in terms looked at
+	effort  int  // spent so far, in terms looked at
 	plain   bool // ask all rules one by one
 }
 
-// maxEffort limits the work for one system call. Rules about several arguments can multiply when
-// they are combined; then they are asked one by one instead, which takes longer at run time and
-// never more space than the rules have.
-const maxEffort = 1 << 15
+// maxEffort limits the work for one filter. Rules about several arguments can multiply when they are
+// combined; then they are asked one by one instead, which takes longer at run time and never more
+// space than the rules have. Docker's default profile takes an effort of 50.
+const maxEffort = 1 << 16
 
 // ret returns the node that gives an answer.
 func (m *memory) ret(answer uint32) *node {
@@ -53,8 +53,7 @@ func (m *memory) ret(answer uint32) *node {
 
 // decide returns the graph for the rules of one call; otherwise is the answer if none holds.
 func (m *memory) decide(rules []rule, wide bool, otherwise *node) *node {
-	m.effort = 0
-	if !m.plain {
+	if !m.plain && m.effort < maxEffort {
 		if n := m.ask(terms(rules, wide), otherwise); n != nil {
 			return n
 		}
@@ -150,7 +149,7 @@ func choose(list []term) test {
 	if len(values) < 5 {
 		return first
 	}
-	sort.Slice(values, func(i, j int) bool { return values[i] < values[j] })
+	slices.Sort(values)
 	if middle := values[len(values)/2]; middle != values[0] {
 		return test{first.word, atLeast, middle, 0}
 	}

@@ -5,12 +5,11 @@
 //
 // All of a container's dealings with the kernel are system calls. Name spaces change what a call
 // sees, cgroups how much it gets, capabilities whether it may; but the code behind all of the 370 or
-// so calls can still be reached, and holes have been found in the rarest. Seccomp (prctl(2) since
-// Linux 2.6.12, filters since 3.5, seccomp(2) since 3.17) makes the door smaller: a process hands the
-// kernel a filter, and from then on the kernel asks the filter about each of its calls. A filter
-// cannot be taken off. It is inherited by children and survives execve, so the runtime's init loads
-// it last and then becomes the container's program. Of several filters all are asked, and the
-// strictest answer counts.
+// so calls can still be reached, and holes have been found in the rarest. Seccomp (filters since Linux
+// 3.5, the call seccomp(2) since 3.17) makes the door smaller: a process hands the kernel a filter, and
+// from then on the kernel asks the filter about each of its calls. A filter cannot be taken off. It is
+// inherited by children and survives execve, so the runtime's init loads it last and then becomes the
+// container's program. Of several filters all are asked, and the strictest answer counts.
 //
 // A filter sees a struct seccomp_data:
 //
@@ -61,15 +60,17 @@
 //	order.go     which of several rules for one call is asked first
 //	multiplex.go the old way to call socket and ipc on x86
 //	term.go      a rule about 64-bit arguments, as tests of 32-bit words
-//	decide.go    the tests of one call, as a decision graph without a needless question
+//	decide.go    the tests of one call, as a decision graph without a needless question; what
+//	             an answer teaches about the next one is in knowledge.go
 //	tree.go      the numbers of one architecture, as a search tree; calls newer than the profile
 //	assemble.go  graph and tree, as instructions
 //	compile.go   all of that in turn
 //	load.go      the program, into the kernel
 //
-// Beside it stand default.go, the profile for a container that brings none, and names.go and
-// explain.go, which say in words which call was refused. The package internal/bpf runs a program
-// without a kernel; the tests compare it with what the profile means, for any call.
+// Beside it stand default.go, the profile for a container that brings none; names.go and explain.go,
+// which say in words which call was refused; ask.go, which asks a filter without loading it; and
+// features.go. The package internal/bpf runs a program without a kernel: with it the tests compare
+// programs with what the profile means, for any call.
 //
 // Sources: seccomp(2), bpf(4), Documentation/userspace-api/seccomp_filter.rst in the kernel, and the
 // section "Seccomp" of the OCI runtime specification's config-linux.md.

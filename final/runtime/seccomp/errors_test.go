@@ -93,6 +93,16 @@ func TestTooManyRules(t *testing.T) {
 	require.ErrorContains(t, err, " instructions, the kernel takes 4096 at most: there are too many rules with arguments")
 }
 
+// A profile without end is refused early.
+func TestEndlessRules(t *testing.T) {
+	p := denying([]string{"read"})
+	for i := uint64(0); i <= MaxInstructions; i++ {
+		p.Syscalls = append(p.Syscalls, on("ioctl", specs.ActAllow, arg(1, specs.OpEqualTo, i)))
+	}
+	_, err := CompileFor(specs.ArchX86_64, p)
+	require.EqualError(t, err, "linux.seccomp.syscalls[4097]: is one rule too many for the same system call, 4097 do not fit into a program")
+}
+
 func TestFlags(t *testing.T) {
 	flags := func(notify bool, list ...specs.LinuxSeccompFlag) uint {
 		p := denying([]string{"read"})

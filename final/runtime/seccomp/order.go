@@ -10,9 +10,9 @@ import (
 // When two rules with conditions match the same call, which one answers? The OCI specification does
 // not say; profiles are written against libseccomp, so its order is ours:
 //
-//   - a rule that looks at a higher argument first is asked first;
-//   - then = != and masked, then < and <=, then > and >=;
-//   - then the larger value, but with < and <= the smaller one: in both cases the narrower rule.
+//   - first the rule whose first condition is on the higher argument;
+//   - on the same argument, first = != and masked, then < and <=, then > and >=;
+//   - among those, first the larger value, but with < and <= the smaller: the narrower rule.
 //
 // The order in which the profile has them counts only between rules that this leaves equal. A rule
 // that a wider one covers is dropped if both have the same action, or if the wider one came first.

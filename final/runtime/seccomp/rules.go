@@ -9,7 +9,7 @@ import (
 // This file turns the profile, which speaks of names, into one list of rules per system call number
 // and architecture.
 
-// A condition compares one argument. For every op but maskedEqual the mask is all ones.
+// A condition compares one argument. For every op but SCMP_CMP_MASKED_EQ the mask is all ones.
 type condition struct {
 	index       int
 	op          specs.LinuxSeccompOperator
@@ -81,8 +81,12 @@ func (s *sheet) add(nr int32, r rule) error {
 		sl.state, sl.n = checked, uint32(len(s.lists))
 		s.lists = append(s.lists, nil)
 	}
-	var err error
-	s.lists[sl.n], err = insert(s.lists[sl.n], r, s.wide)
+	list, err := insert(s.lists[sl.n], r, s.wide)
+	if err == nil && len(list) > MaxInstructions {
+		err = fmt.Errorf("linux.seccomp.syscalls[%d]: is one rule too many for the same system call, "+
+			"%d do not fit into a program", r.entry, len(list))
+	}
+	s.lists[sl.n] = list
 	return err
 }
 

@@ -117,6 +117,7 @@ func (c *compiler) newer(s *sheet) *node {
 	return c.memory.ret(c.deflt)
 }
 
+// stub says whether an architecture's newer calls get ENOSYS.
 func (c *compiler) stub(s *sheet) bool {
 	return s.newest >= 0 && !permits(c.deflt)
 }
@@ -138,7 +139,7 @@ func tree(list spans, last uint32) (root *node, cost int32) {
 	if t.n > 0 && t.cost < cost {
 		return t.node(), t.cost
 	}
-	return &node{kind: atLeast, k: list[cut].first, yes: high, no: low}, cost
+	return &node{offset: nrOffset, kind: atLeast, k: list[cut].first, yes: high, no: low}, cost
 }
 
 func (s spans) weight() (sum int32) {
@@ -189,6 +190,7 @@ func (s spans) stretch(last uint32) (best stretch) {
 	return best
 }
 
+// stretchTo does so for one answer of the rest.
 func (s spans) stretchTo(rest *node, last uint32) stretch {
 	t := stretch{rest: rest, cost: s.weight()}
 	for i := range s {
@@ -214,10 +216,11 @@ func (s spans) stretchTo(rest *node, last uint32) stretch {
 	return t
 }
 
+// node asks for the odd numbers, the heavier first, and else gives the answer of the rest.
 func (t stretch) node() *node {
 	n := t.rest
 	for _, o := range t.odd[:t.n] {
-		n = &node{kind: equal, k: o.first, yes: o.to, no: n}
+		n = &node{offset: nrOffset, kind: equal, k: o.first, yes: o.to, no: n}
 	}
 	return n
 }
