@@ -1,0 +1,137 @@
+package process
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"syscall"
+	_ "unsafe" // for go:linkname
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/fail"
+	"jocker/final/runtime/process/lookup"
+	"jocker/final/runtime/seccomp"
+	"jocker/final/runtime/step"
+)
+
+// Finish returns the last steps, of which the very last is execve: when that succeeds, nobody is
+// left to hear of it.
+func (p *Init) Finish() []step.Step {
+	steps := []step.Step{p.setRlimits(), p.closeFiles()}
+	if len(p.c.Filter) > 0 {
+		steps = append(steps, p.loadFilter())
+	}
+	return append(steps, p.exec())
+}
+
+//go:linkname isPollDescriptor internal/poll.IsPollDescriptor
+func isPollDescriptor(fd uintptr) bool
+
+// closeFiles closes what the user's program is not to have.
+//
+// All of init's descriptors are closed on exec anyway; but the kernel opens the program before it
+// closes them, and /proc/self/fd/7/bin/sh would be a path through one of them, as a program or as
+// an interpreter in a "#!" line (CVE-2024-21626). Two kinds stay until then, and nothing can be
+// opened through them: the socket over which a failure is told, and those by which the Go runtime
+// waits for files (epoll(7)), for without them it would give up, if another of its threads came to look.
+func (p *Init) closeFiles() step.Step {
+	first := 3 + p.c.ListenFDs + p.c.PreserveFDs
+	return do("exec", 0,
+		func() (string, string) {
+			return "close all other files", fmt.Sprintf("close_range(%d, ~0, 0)", first)
+		},
+		func() error {
+			var keep []int
+			for fd := first; fd < first+64; fd++ {
+				if fd == p.c.Report || isPollDescriptor(uintptr(fd)) || len(p.c.Filter) > 0 && p.notifies() && fd == p.c.Notify {
+					keep = append(keep, fd)
+				}
+			}
+			if p.c.Report >= first+64 {
+				keep = append(keep, p.c.Report)
+			}
+			sort.Ints(keep)
+			from := uint(first)
+			for _, fd := range append(keep, math.MaxUint32) {
+				if from < uint(fd) {
+					if err := unix.CloseRange(from, uint(fd)-1, 0); err != nil {
+						return fail.Call(fmt.Sprintf("close_range(%d, %d, 0)", from, fd-1), err, "the call came with Linux 5.9")
+					}
+				}
+				from = uint(fd) + 1
+			}
+			return nil
+		})
+}
+
+func (p *Init) notifies() bool {
+	return p.c.FilterFlags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
+}
+
+// loadFilter loads the seccomp filter. From then on every call of this thread is up to it, so only
+// execve is left, and before it, where no_new_privs is not set, the one capset that drops CAP_SYS_ADMIN.
+func (p *Init) loadFilter() step.Step {
+	return do("exec", 0,
+		func() (string, string) {
+			return fmt.Sprintf("load a seccomp filter of %d instructions", len(p.c.Filter)), "seccomp(SECCOMP_SET_MODE_FILTER, ...)"
+		},
+		func() error {
+			// the other threads are the Go runtime's, and about to vanish
+			listener, err := seccomp.Load(p.c.Filter, p.c.FilterFlags&^unix.SECCOMP_FILTER_FLAG_TSYNC)
+			if err != nil {
+				return err
+			}
+			if listener >= 0 {
+				if err := p.sendListener(listener); err != nil {
+					return err
+				}
+			}
+			if p.filterNeedsAdmin() {
+				return p.caps.Restrict()
+			}
+			return nil
+		})
+}
+
+// sendListener hands over who answers for the kernel, and what it should know of the container.
+func (p *Init) sendListener(listener int) error {
+	if err := unix.Sendmsg(p.c.Notify, p.c.NotifyState, unix.UnixRights(listener), nil, 0); err != nil {
+		return fail.Call(fmt.Sprintf("sendmsg(%d, container process state, {SCM_RIGHTS, %d})", p.c.Notify, listener), err,
+			"whoever listens at linux.seccomp.listenerPath has gone, or the filter itself forbids sendmsg")
+	}
+	return nil
+}
+
+// exec becomes the user's program. syscall.Exec keeps the Go runtime from starting a thread
+// meanwhile, which the kernel would refuse.
+func (p *Init) exec() step.Step {
+	args := p.c.Process.Args
+	call := func() string { return fmt.Sprintf("execve(%q, [%s])", p.program, quoted(args)) }
+	return do("exec", 3,
+		func() (string, string) { return "become " + args[0], call() },
+		func() error {
+			err := syscall.Exec(p.program, args, p.env)
+			return fail.Call(fmt.Sprintf("execve(%q)", p.program), err, lookup.Why(p.program, args, p.env, err))
+		})
+}
+
+// quoted writes arguments as strace does, the first few of them.
+func quoted(args []string) string {
+	var b strings.Builder
+	for i, a := range args {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if i == 16 || b.Len() > 512 {
+			return b.String() + "..."
+		}
+		if len(a) > 64 {
+			fmt.Fprintf(&b, "%q...", a[:64])
+		} else {
+			fmt.Fprintf(&b, "%q", a)
+		}
+	}
+	return b.String()
+}

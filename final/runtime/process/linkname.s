@@ -1,0 +1,1 @@
+// This file lets the compiler accept isPollDescriptor in finish.go, a function without a body.
