@@ -1,0 +1,2 @@
+// Package namespace starts processes in namespaces, new ones or those of a container that runs.
+package namespace

@@ -1,0 +1,232 @@
+package namespace
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/fail"
+	"jocker/final/runtime/namespace/internal/child"
+)
+
+// A program is the list of system calls that leads to a process in its namespaces: while it is
+// written, and when it runs. Package internal/child has the rules that it must keep.
+type program struct {
+	child.Program
+	notes  []note // what each of Ops is, for errors
+	clone  note   // the same for the call that makes the child
+	keep   []any  // what Ops point to by number
+	first  *child.Op
+	socket [2]int // our end of a pair and the child's; it tells what went wrong, and waits for its maps
+	mask   uint64 // the signals that were blocked before
+	pid    uintptr
+	zero   uintptr // pid and zero are the message that tells a grandchild's pid
+	failed [2]child.Op
+}
+
+// A note tells of a call in words, if need be.
+type note struct {
+	call  func() string           // as strace(1) prints it
+	cause func(unix.Errno) string // what an error of it may mean; may be nil
+}
+
+// newProgram begins a list of at most n calls. flags are those of the clone that makes the child.
+func newProgram(flags uintptr, n int) (*program, error) {
+	p := &program{}
+	// Ops point to one another, so they must not move.
+	p.Ops = make([]child.Op, 0, n)
+	p.notes = make([]note, 0, n)
+	p.Clone.Flags = uint64(flags) | unix.CLONE_CLEAR_SIGHAND
+	p.Clone.ExitSignal = uint64(unix.SIGCHLD)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fail.Call("socketpair(AF_UNIX, SOCK_SEQPACKET)", err, "")
+	}
+	p.socket = fds
+	return p, nil
+}
+
+// add appends a call.
+func (p *program) add(n note, nr uintptr, args ...uintptr) *child.Op {
+	if len(p.Ops) == cap(p.Ops) {
+		panic("namespace: more calls than foreseen")
+	}
+	op := child.Op{Nr: nr}
+	copy(op.Arg[:], args)
+	p.Ops, p.notes = append(p.Ops, op), append(p.notes, n)
+	return &p.Ops[len(p.Ops)-1]
+}
+
+// bytes returns the address of data that a call reads.
+func (p *program) bytes(b []byte) uintptr {
+	p.keep = append(p.keep, b)
+	return uintptr(unsafe.Pointer(&b[0]))
+}
+
+// text returns the address of a string, as C has it.
+func (p *program) text(s string) uintptr { return p.bytes(append([]byte(s), 0)) }
+
+// vector returns the address of an argument or environment list.
+func (p *program) vector(list []string) uintptr {
+	v := make([]uintptr, len(list)+1)
+	for i, s := range list {
+		v[i] = p.text(s)
+	}
+	p.keep = append(p.keep, v)
+	return uintptr(unsafe.Pointer(&v[0]))
+}
+
+// above returns a descriptor for the same file that is not among the first n, which the child's
+// files will take.
+func above(fd *int, n int) error {
+	if *fd >= n {
+		return nil
+	}
+	high, err := unix.FcntlInt(uintptr(*fd), unix.F_DUPFD_CLOEXEC, n)
+	if err != nil {
+		return fail.Call(fmt.Sprintf("fcntl(%d, F_DUPFD_CLOEXEC, %d)", *fd, n), err, "")
+	}
+	unix.Close(*fd)
+	*fd = high
+	return nil
+}
+
+// exec appends what makes the process another program, and is the end of the list: its files, the
+// signals and limits that it would have had without Go, and execveat.
+func (p *program) exec(c *Command) {
+	files := len(c.Files)
+	moved := make([]*child.Op, files)
+	for i, fd := range c.Files {
+		if fd < files && fd != i { // another file is about to take its place
+			moved[i] = p.add(literal("fcntl(F_DUPFD_CLOEXEC)"), unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(files))
+		}
+	}
+	for i, fd := range c.Files {
+		if fd == i {
+			p.add(literal("fcntl(F_SETFD, 0)"), unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, 0)
+			continue
+		}
+		op := p.add(literal("dup3"), unix.SYS_DUP3, uintptr(fd), uintptr(i), 0)
+		if moved[i] != nil {
+			moved[i].Out = &op.Arg[0]
+		}
+	}
+	// Whatever our caller left open stays here (CVE-2024-21626). Linux before 5.11 cannot do so in
+	// one call; init closes what it finds before the container's program runs, on any kernel.
+	p.add(note{}, unix.SYS_CLOSE_RANGE, uintptr(files), 1<<31-1, unix.CLOSE_RANGE_CLOEXEC).Free = 1
+	p.add(literal("prlimit(RLIMIT_NOFILE)"), unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&child.Nofile)), 0)
+	p.add(literal("rt_sigprocmask"), unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.mask)), 0, 8)
+	p.add(note{func() string { return fmt.Sprintf("execveat(%d, \"\", AT_EMPTY_PATH)", c.Exe) }, execCause},
+		unix.SYS_EXECVEAT, uintptr(c.Exe), p.text(""), p.vector(c.Args), p.vector(c.Env), unix.AT_EMPTY_PATH)
+}
+
+func literal(call string) note { return note{call: func() string { return call }} }
+
+func execCause(errno unix.Errno) string {
+	switch errno {
+	case unix.EACCES:
+		return "the runtime's own binary is not executable, or on a file system mounted noexec"
+	case unix.ENOMEM:
+		return "the container's memory limit is too low for its init"
+	}
+	return ""
+}
+
+// tell appends a message to the parent.
+func (p *program) tell(message *uintptr) child.Op {
+	return child.Op{Nr: unix.SYS_WRITE, Arg: [6]uintptr{uintptr(p.socket[1]), uintptr(unsafe.Pointer(message)), 2 * unsafe.Sizeof(*message)}, Free: 1}
+}
+
+// run makes the child. grand says that the list makes another, whose pid it tells, and ends. maps, if
+// not nil, writes the maps of the new user namespace, for which the process waits. When run returns,
+// the process has become the program, or there is none.
+func (p *program) run(grand bool, maps func(pid int) error) (pid int, err error) {
+	p.failed[0] = p.tell(&p.Errno)
+	p.failed[1] = child.Op{Nr: unix.SYS_EXIT_GROUP, Arg: [6]uintptr{1}}
+	p.Failed = &p.failed[0]
+	first := p.spawn()
+	unix.Close(p.socket[1])
+	if first < 0 {
+		unix.Close(p.socket[0])
+		return 0, p.clone.fail(unix.Errno(-first))
+	}
+	pid = first
+	if grand {
+		pid, err = p.hear()
+	}
+	if maps != nil && err == nil {
+		if err = maps(pid); err == nil {
+			// A child that is dead says below what it died of.
+			_, _ = unix.Write(p.socket[0], []byte{1})
+		} else {
+			_ = unix.Shutdown(p.socket[0], unix.SHUT_WR)
+		}
+	}
+	if _, err2 := p.hear(); err == nil {
+		err = err2
+	}
+	unix.Close(p.socket[0])
+	if grand {
+		reap(first)
+	}
+	if err != nil && pid > 0 && pid != first || err != nil && !grand {
+		reap(pid)
+	}
+	runtime.KeepAlive(p)
+	return pid, err
+}
+
+// spawn makes the child with all signals blocked, as package child asks.
+func (p *program) spawn() int {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	all := ^uint64(0)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&p.mask)), 8, 0, 0)
+	r := child.Spawn(&p.Program)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.mask)), 0, 8, 0, 0)
+	return r
+}
+
+// hear reads a message: a pid, an error, or 0 and nil at the end, when execve closed the socket.
+func (p *program) hear() (pid int, err error) {
+	var m [2]uintptr
+	n := 0
+	for {
+		n, err = unix.Read(p.socket[0], unsafe.Slice((*byte)(unsafe.Pointer(&m)), unsafe.Sizeof(m)))
+		if err != unix.EINTR {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, fail.Call("read(socket)", err, "")
+	case n == 0:
+		return 0, nil
+	case m[1] == 0:
+		return int(m[0]), nil
+	}
+	at := (m[1] - uintptr(unsafe.Pointer(&p.Ops[0]))) / unsafe.Sizeof(p.Ops[0])
+	return 0, p.notes[at].fail(unix.Errno(m[0]))
+}
+
+func (n note) fail(errno unix.Errno) error {
+	cause := ""
+	if n.cause != nil {
+		cause = n.cause(errno)
+	}
+	return fail.Call(n.call(), errno, cause)
+}
+
+// reap waits for a child that has ended or is about to.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
