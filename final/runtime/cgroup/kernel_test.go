@@ -1,0 +1,158 @@
+package cgroup
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// These tests ask the kernel, as root. A process to be limited is the test binary itself, started again.
+const childEnv = "CGROUP_TEST_CHILD"
+
+var children = map[string]func(){
+	"wait": func() { os.Stdin.Read(make([]byte, 1)) },
+	"join": childJoin,
+}
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childEnv); name != "" {
+		runtime.LockOSThread()
+		children[name]()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var groups atomic.Int32
+
+// newGroup locates a group of the test's own, and removes it in the end.
+func newGroup(t testing.TB) *Group {
+	t.Helper()
+	require.Zero(t, os.Geteuid(), "these tests need root: sudo go test")
+	g, err := Locate(fmt.Sprintf("/cgroup-test-%d-%d", os.Getpid(), groups.Add(1)), "unused")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, g.Delete())
+		require.False(t, g.Exists())
+	})
+	return g
+}
+
+// create makes such a group.
+func create(t testing.TB) *Group {
+	t.Helper()
+	g := newGroup(t)
+	require.NoError(t, g.Create())
+	return g
+}
+
+// spawn prepares a child. It ends when its standard input does.
+func spawn(t testing.TB, name string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childEnv+"="+name)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	return cmd
+}
+
+// waiting starts a child that waits, and moves it into the group.
+func waiting(t testing.TB, g *Group) *exec.Cmd {
+	t.Helper()
+	cmd := spawn(t, "wait")
+	require.NoError(t, cmd.Start())
+	require.NoError(t, g.Add(cmd.Process.Pid))
+	return cmd
+}
+
+// inside requires that a process is in the group, in each hierarchy.
+func inside(t testing.TB, g *Group, pid int) {
+	t.Helper()
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	require.NoError(t, err)
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		require.Equal(t, h.Path, h.place(table), "%v in\n%s", h.Controllers, table)
+	}
+}
+
+func TestAdd(t *testing.T) {
+	g := create(t)
+	cmd := waiting(t, g)
+	inside(t, g, cmd.Process.Pid)
+	pids, err := g.Pids()
+	require.NoError(t, err)
+	require.Equal(t, []int{cmd.Process.Pid}, pids)
+
+	beside, err := g.Beside(cmd.Process.Pid)
+	require.NoError(t, err)
+	require.Equal(t, dirs(g), dirs(beside))
+}
+
+func dirs(g *Group) (list []string) {
+	for i := range g.Hierarchies {
+		list = append(list, g.Hierarchies[i].Dir())
+	}
+	return list
+}
+
+// A child comes into v2 by birth, and into v1 through the doors. What it executes is inside completely.
+func TestJoin(t *testing.T) {
+	g := create(t)
+	fd, err := g.FD()
+	require.NoError(t, err)
+	doors, err := g.Doors()
+	require.NoError(t, err)
+	cmd := spawn(t, "join")
+	if fd >= 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd}
+		defer unix.Close(fd)
+	}
+	for _, d := range doors {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(d), "door"))
+	}
+	cmd.Args = []string{"child", fmt.Sprint(len(doors))}
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
+	out.Read(make([]byte, 1)) // cat is running
+	inside(t, g, cmd.Process.Pid)
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+	require.NoError(t, err)
+	require.Len(t, tasks, 1)
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		procs, err := h.read("cgroup.procs")
+		require.NoError(t, err)
+		require.Equal(t, strconv.Itoa(cmd.Process.Pid), strings.TrimSpace(procs))
+	}
+}
+
+// childJoin joins and becomes another program.
+func childJoin() {
+	n, _ := strconv.Atoi(os.Args[1])
+	var doors []int
+	for i := 0; i < n; i++ {
+		doors = append(doors, 3+i)
+	}
+	err := Join(doors)
+	if err == nil {
+		err = syscall.Exec("/bin/sh", []string{"sh", "-c", "echo; read x"}, nil)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}

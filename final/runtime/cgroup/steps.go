@@ -1,0 +1,63 @@
+package cgroup
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"jocker/final/runtime/step"
+)
+
+// This file turns the group into steps. A container's start has three moments for them:
+//
+//   - Before init is started: the v2 directory, in which it is to be born.
+//   - Beside: while init starts up, which takes a millisecond: v1's directories, and the limits.
+//   - Late: when all is ready for the user's program. Init is a Go program with a handful of threads;
+//     under a limit of one process it could not even start. So that limit waits.
+//
+// Init's own part is Join, between Beside and Late.
+
+// A Plan is what has to be done for one container's group.
+type Plan struct {
+	Before, Beside, Late []step.Step
+}
+
+// Steps plans the group and its limits; r may be nil. An error means that a value of r is wrong or cannot be had on
+// this machine. Nothing is touched.
+func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
+	list, err := g.settings(r)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		s := step.Step{Actor: step.Runtime, Stage: "cgroup", Lab: 1, Do: h.create, Say: func() (string, string) {
+			return "make the cgroup " + h.Dir(), fmt.Sprintf("mkdir(%q, 0755)", h.Dir())
+		}}
+		if h.Version == 2 {
+			plan.Before = append(plan.Before, s)
+		} else {
+			plan.Beside = append(plan.Beside, s)
+		}
+	}
+	for i := range list {
+		set := &list[i]
+		s := step.Step{Actor: step.Runtime, Stage: "limits", Lab: 4, Do: set.apply, Say: set.say}
+		if set.late {
+			plan.Late = append(plan.Late, s)
+		} else {
+			plan.Beside = append(plan.Beside, s)
+		}
+	}
+	return plan, nil
+}
+
+// JoinStep is init's step through the doors, which are known only when it is made.
+func JoinStep(doors func() []int) step.Step {
+	return step.Step{Actor: step.Init, Stage: "cgroup", Lab: 1,
+		Do: func() error { return Join(doors()) },
+		Say: func() (string, string) {
+			return "join the cgroups", fmt.Sprintf(`write("…/tasks", "0") of %d hierarchies`, len(doors()))
+		}}
+}
