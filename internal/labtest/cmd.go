@@ -174,13 +174,19 @@ func (c Cmd) limit() time.Duration {
 }
 
 // killTree ends a process and all below it. A process that is about to fork would give birth behind our back, so all
-// are stopped first. What it misses nevertheless goes to the supervisor, and is killed there at the end.
+// are stopped first. What it misses nevertheless goes to the supervisor, and is killed there at the end. The guards of
+// labs are left alone, or the labs' cgroups would stay: they get time to remove them, and end by themselves then.
 func killTree(p *os.Process) {
 	p.Signal(syscall.SIGSTOP)
 	stopped := map[int]bool{p.Pid: true}
+	guards := map[int]bool{}
 	poll(time.Second, func() bool {
 		quiet := true
 		for pid, info := range descendants(p.Pid) {
+			if isGuard(pid) {
+				guards[pid] = true
+				continue
+			}
 			if !stopped[pid] {
 				syscall.Kill(pid, syscall.SIGSTOP)
 				stopped[pid] = true
@@ -196,6 +202,24 @@ func killTree(p *os.Process) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
+	poll(Scale(guardTime), func() bool {
+		for pid := range guards {
+			if isGuard(pid) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// guardTime is how long the guards of labs may take for their work.
+const guardTime = 6 * time.Second
+
+// isGuard says whether a process is a lab's guard: the shell that removes the lab's cgroups when the lab has died. It is
+// known by the name that it was given as $0.
+func isGuard(pid int) bool {
+	args := Cmdline(pid)
+	return len(args) > 3 && strings.HasPrefix(args[3], "lab") && strings.HasSuffix(args[3], "-guard")
 }
 
 func exitCode(cmd *exec.Cmd) int {

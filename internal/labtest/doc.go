@@ -64,10 +64,11 @@
 //
 // # Dying at any moment
 //
-// A lab has no guardian: if its parent half is killed, nobody is left to clean up. What must hold nevertheless is
-// that no process and no visible mount stays. [KillAtEverySyscall] proves it for each moment at which the outside
-// world can change at all, which is between two system calls: a small tracer, as in strace, runs the command again
-// and again, and kills it before its 1st, 2nd, 3rd … call.
+// A lab whose parent half is killed can't clean up any more. What must hold nevertheless is that no process and no
+// visible mount stays: the kernel's signal at a parent's death, the end of namespaces, and the lab's guard see to it.
+// [KillAtEverySyscall] proves it for each moment at which the outside world can change at all, which is between two
+// system calls: a small tracer, as in strace, runs the command again and again, and kills it before its 1st, 2nd, 3rd …
+// call.
 //
 // # Environment
 //

@@ -236,6 +236,23 @@ func TestBinBuilds(t *testing.T) {
 	require.Contains(t, failure(t, func(t testing.TB) { Bin(t, "lab95") }), `no source for "lab95"`)
 }
 
+// A lab that is killed at the end of a test, as after a failure, leaves no cgroup: its guard is not killed with it.
+func TestGuardsAreLeftTheirWork(t *testing.T) {
+	args := []string{"lab01", "run", "sh", "-c", "sleep 77 & sleep 78"}
+	atWork := func(t testing.TB, pid int) {
+		Until(t, "the lab is at work", func() bool { return strings.Contains(describeTree(pid), ": sleep 77") })
+	}
+	Snapshot(t)
+	require.Empty(t, failure(t, func(t testing.TB) { atWork(t, Cmd{Args: args}.Start(t).Pid) }))
+	require.Empty(t, failure(t, func(t testing.TB) { atWork(t, Pty(t, args...).Pid) }))
+	t.Setenv("LAB_SLOW", "0")
+	require.Contains(t, failure(t, func(t testing.TB) { Cmd{Args: args, Timeout: time.Second}.Run(t) }), "took too long")
+	root, _ := Hierarchy("memory")
+	left, err := filepath.Glob(filepath.Join(root, "lab01-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 // roleLock takes the lock of its own name and holds it until it is killed.
 func roleLock() {
 	lockName = os.Getenv("LOCK")

@@ -154,11 +154,15 @@ func reapDead() bool {
 	}
 }
 
-// killOrphans ends everything below the supervisor. Whoever dies hands its own children up, hence the loop.
+// killOrphans ends everything below the supervisor. Whoever dies hands its own children up, hence the loop. The guards
+// of labs, and what these start, come last: they have cgroups to remove.
 func killOrphans() {
-	for deadline := time.Now().Add(Scale(5 * time.Second)); reapDead() && time.Now().Before(deadline); {
-		for pid := range descendants(os.Getpid()) {
-			syscall.Kill(pid, syscall.SIGKILL)
+	patience := time.Now().Add(Scale(guardTime))
+	for deadline := patience.Add(Scale(5 * time.Second)); reapDead() && time.Now().Before(deadline); {
+		for pid, p := range descendants(os.Getpid()) {
+			if !isGuard(pid) && !isGuard(p.Parent) || time.Now().After(patience) {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

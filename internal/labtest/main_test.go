@@ -33,6 +33,12 @@ func TestOnStage(t *testing.T) {
 		os.Stdout.WriteString("children see " + os.Getenv(scratchEnv) + ".\n")
 	case "orphan":
 		require.NoError(t, exec.Command("sh", "-c", "sleep 81 >/dev/null 2>&1 &").Run())
+	case "lab":
+		p := Cmd{Args: []string{"lab01", "run", "sh", "-c", "sleep 85 & sleep 86"}}.Start(t)
+		Until(t, "the lab is at work", func() bool { return strings.Contains(describeTree(p.Pid), ": sleep 85") })
+		os.Stdout.WriteString("at work\n")
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
 	case "family":
 		require.NoError(t, exec.Command("sh", "-c", "setsid sh -c 'trap \"\" TERM INT HUP; sleep 82; sleep 83' & sleep 84 & wait").Run())
 	}
@@ -84,6 +90,14 @@ func TestMainFindsOrphans(t *testing.T) {
 	require.Equal(t, 1, r.Code, r)
 	require.Contains(t, r.Stderr, "still running (killed now)")
 	require.Contains(t, r.Stderr, "sleep 81")
+}
+
+// If the tests die, the lab that they have started is killed, and its guard removes its cgroup; Snapshot sees whether it has.
+func TestMainLeavesGuardsTheirWork(t *testing.T) {
+	Snapshot(t)
+	r := onStage("lab").Run(t)
+	require.Equal(t, 128+9, r.Code, r)
+	require.Contains(t, r.Stdout, "at work")
 }
 
 func TestMainInterrupted(t *testing.T) {
