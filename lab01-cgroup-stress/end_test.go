@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
@@ -139,6 +140,49 @@ func TestLeftBehind(t *testing.T) {
 	require.False(t, exists(cgroupOf(t, p.Pid)))
 }
 
+// A workload may make cgroups below its own, as a container engine in a container does. They go with it, whoever cleans
+// up: the lab itself or, after SIGKILL, the guard.
+func TestLeftBehindBelow(t *testing.T) {
+	script := `dir=$ROOT/lab01-$PPID; mkdir -p "$dir/a/b" "$dir/c"
+		for place in a a/b c; do sleep 100 & echo $! >"$dir/$place/cgroup.procs"; done
+		` + pause + "; exit 4"
+	for name, end := range map[string]func(*labtest.Process, func()){
+		"after the end": func(p *labtest.Process, release func()) {
+			release()
+			r := p.Wait()
+			require.Equal(t, 4, r.Code, r)
+			require.Less(t, r.Duration, labtest.Scale(3*time.Second), "it must not wait in vain")
+			require.NotContains(t, r.Stderr, "can't be removed")
+			require.False(t, exists(cgroupOf(t, p.Pid)))
+		},
+		"after SIGKILL": func(p *labtest.Process, _ func()) { p.Signal(syscall.SIGKILL) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			labtest.Snapshot(t)
+			p, release := paused(t, labtest.Cmd{
+				Args: []string{"lab01", "run", "sh", "-c", script},
+				Env:  []string{"ROOT=" + filepath.Dir(cgroupOf(t, 1))},
+			})
+			dir := cgroupOf(t, p.Pid)
+			pids := procs(dir)
+			for _, below := range []string{"a", "a/b", "c"} {
+				members := procs(filepath.Join(dir, below))
+				require.Len(t, members, 1, below)
+				pids = append(pids, members...)
+			}
+			end(p, release)
+			hasEnded(t, pids, dir)
+		})
+	}
+}
+
+// If nobody is left to clean up, the workload's first process ends nevertheless.
+func TestKilledWithoutGuard(t *testing.T) {
+	labtest.Snapshot(t)
+	p, _ := paused(t, labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", pause}})
+	killWithoutGuard(t, p)
+}
+
 // No program can catch SIGKILL; the guard can see it.
 func TestKilledWithChildren(t *testing.T) {
 	need(t, "stress", "stress")
@@ -159,16 +203,10 @@ func TestKilledWithChildren(t *testing.T) {
 func TestGuardHasASessionOfItsOwn(t *testing.T) {
 	labtest.Snapshot(t)
 	p, _ := paused(t, labtest.Cmd{Args: []string{"lab01", "run", "sh", "-c", pause}})
-	guards := 0
-	for _, pid := range labtest.Children(p.Pid) {
-		if slices.Contains(labtest.Cmdline(pid), "lab01-guard") {
-			guards++
-			session, _, errno := syscall.Syscall(syscall.SYS_GETSID, uintptr(pid), 0, 0)
-			require.Zero(t, errno)
-			require.Equal(t, pid, int(session))
-		}
-	}
-	require.Equal(t, 1, guards)
+	guard := guardOf(t, p.Pid)
+	session, _, errno := syscall.Syscall(syscall.SYS_GETSID, uintptr(guard), 0, 0)
+	require.Zero(t, errno)
+	require.Equal(t, guard, int(session))
 }
 
 func TestKilledAtEverySyscall(t *testing.T) {

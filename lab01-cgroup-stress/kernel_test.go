@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,6 +51,32 @@ func cgroupOf(t *testing.T, pid int) string {
 	root, _ := labtest.Hierarchy("memory")
 	require.NotEmpty(t, root, "this machine has no memory controller")
 	return filepath.Join(root, fmt.Sprintf("%s-%d", lab, pid))
+}
+
+// guardOf is the shell that waits for the end of the lab with this process number.
+func guardOf(t *testing.T, parent int) int {
+	t.Helper()
+	for _, pid := range labtest.Children(parent) {
+		if slices.Contains(labtest.Cmdline(pid), lab+"-guard") {
+			return pid
+		}
+	}
+	t.Fatalf("pid %d has no guard", parent)
+	return 0
+}
+
+// killWithoutGuard kills the guard and then the lab: all that is left to end the workload is the signal that the kernel
+// sends it at the death of its parent. The cgroup stays, and must be empty within two seconds, for it is then removed.
+func killWithoutGuard(t *testing.T, p *labtest.Process) {
+	t.Helper()
+	guard, dir := guardOf(t, p.Pid), cgroupOf(t, p.Pid)
+	require.NotEmpty(t, procs(dir))
+	require.NoError(t, syscall.Kill(guard, syscall.SIGKILL))
+	labtest.Until(t, "the guard is gone", func() bool { return isGone(guard) })
+	p.Signal(syscall.SIGKILL)
+	require.Equal(t, 137, p.Wait().Code)
+	within(t, 2*time.Second, "nobody is left in the cgroup", func() bool { return len(procs(dir)) == 0 })
+	require.NoError(t, os.Remove(dir))
 }
 
 // ourCgroups lists the memory cgroups that labs of this kind have made and not removed.

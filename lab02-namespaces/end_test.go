@@ -100,6 +100,20 @@ func TestKilledWithChildren(t *testing.T) {
 	})
 }
 
+// If nobody is left to clean up, the child ends nevertheless, and the workload with it.
+func TestKilledWithoutGuard(t *testing.T) {
+	for name, args := range map[string][]string{
+		"with pid":    {"lab02", "-pid", "-m", "100m", "sh", "-c", "sleep 100 & sleep 100 & " + pause},
+		"without pid": {"lab02", "sh", "-c", pause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			labtest.Snapshot(t)
+			p, _ := paused(t, labtest.Cmd{Args: args})
+			killWithoutGuard(t, p)
+		})
+	}
+}
+
 func TestCtrlC(t *testing.T) {
 	each(t, []string{"shell", "stress"}, func(t *testing.T, c labtest.Cmd) {
 		s := c.Pty(t)

@@ -51,6 +51,15 @@ func TestKilledWithTree(t *testing.T) {
 	require.Equal(t, 137, p.Wait().Code)
 }
 
+// If nobody is left to clean up, process 1 ends nevertheless, and the namespace with it.
+func TestKilledWithoutGuard(t *testing.T) {
+	need(t, "setsid", "util-linux")
+	labtest.Snapshot(t)
+	p, _ := paused(t, labtest.Cmd{Args: []string{"lab03", "run", "-ti", "sh", "-c", tree + pause}})
+	treeOf(t, cgroupOf(t, p.Pid))
+	killWithoutGuard(t, p)
+}
+
 // A terminal makes no difference.
 func TestKilledAtTheTerminal(t *testing.T) {
 	labtest.Snapshot(t)

@@ -39,6 +39,9 @@ var mistakes = []struct {
 	{"run -cpuset 0-9999 true", 125, "-cpuset 0-9999: this machine has no processor \"9999\" (a list such as 0-1,3 is wanted)"},
 	{"run -cpuset a,b true", 125, "-cpuset a,b: this machine has no processor \"a\" (a list such as 0-1,3 is wanted)"},
 	{"run -cpuset 0,-1 true", 125, "-cpuset 0,-1: this machine has no processor \"\" (a list such as 0-1,3 is wanted)"},
+	{"run -cpushare= true", 125, "-cpushare : a number from 2 to 262144 is wanted, 1024 is the usual"},
+	{"run -cpushare 0.5 true", 125, "-cpushare 0.5: a number from 2 to 262144 is wanted, 1024 is the usual"},
+	{"run -cpuset= true", 125, "-cpuset : this machine has no processor \"\" (a list such as 0-1,3 is wanted)"},
 	{"run -cpuset , true", 125, "-cpuset ,: this machine has no processor \"\" (a list such as 0-1,3 is wanted)"},
 }
 

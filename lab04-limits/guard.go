@@ -6,16 +6,18 @@ import (
 	"syscall"
 )
 
-// lastWill empties and removes the cgroups given as "$@" as soon as its standard input ends, unless
-// a line comes first. Signals that end us don't end it: it has work to do then.
+// lastWill empties and removes the cgroups given as "$@", and those below them, as soon as its standard
+// input ends, unless a line comes first. Signals that end us don't end it: it has work to do then.
 const lastWill = `trap "" HUP INT TERM
 read _ && exit
+empty() {
+	for child in "$1"/*/; do [ ! -d "$child" ] || empty "${child%/}"; done
+	kill -9 $(cat "$1/cgroup.procs") 2>/dev/null
+	rmdir "$1" 2>/dev/null
+}
 for dir do
 	n=0
-	while [ -d "$dir" ] && ! rmdir "$dir" 2>/dev/null && [ $((n += 1)) -le 100 ]; do
-		kill -9 $(cat "$dir/cgroup.procs") 2>/dev/null
-		sleep 0.05
-	done
+	while [ -d "$dir" ] && ! empty "$dir" && [ $((n += 1)) -le 100 ]; do sleep 0.05; done
 done`
 
 // guard sees to it that the cgroups in dirs go when we go, even after SIGKILL, which no program

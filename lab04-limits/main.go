@@ -55,8 +55,8 @@ func run(args []string) error {
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
 	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
-	cpus := flags.String("cpuset", "", "processors to run on")
-	shares := flags.String("cpushare", "", "share of the processors, 1024 is the usual")
+	cpus := flags.String("cpuset", "all", "processors to run on")
+	shares := flags.String("cpushare", "usual", "share of the processors, a number; 1024 is the usual")
 	if err := flags.Parse(args); err != nil {
 		return fail(125, "%v\n%s", err, usage)
 	}
@@ -69,14 +69,14 @@ func run(args []string) error {
 	}
 
 	subsystems := []subsystem{memory{bytes, *swap}}
-	if *shares != "" {
+	if *shares != "usual" {
 		n, err := strconv.ParseUint(*shares, 10, 64)
 		if err != nil || n < 2 || n > 262144 {
 			return fail(125, "-cpushare %s: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
 		}
 		subsystems = append(subsystems, cpu{n})
 	}
-	if *cpus != "" {
+	if *cpus != "all" {
 		if err := checkCPUs(*cpus); err != nil {
 			return err
 		}

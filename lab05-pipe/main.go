@@ -12,9 +12,10 @@
 //
 // What this gives: structure (lists stay lists, whatever is in them), a barrier, an environment made
 // for the container, and some privacy: ps shows nothing while init is at work. (Then it shows the
-// program's own arguments, as for any program.) What it doesn't: arguments could carry blanks
-// before, too, and execve's limit of 128 KiB for each argument stays. runc sends its init a whole
-// JSON file in this way.
+// program's own arguments, as for any program. And what you typed is the command line of `lab05 run`
+// itself, which ps shows as long as it runs, -e and all: a secret is better kept in a file.) What it
+// doesn't: arguments could carry blanks before, too, and execve's limit of 128 KiB for each argument
+// stays. runc sends its init a whole JSON file in this way.
 //
 // New in this lab: pipe.go in place of barrier.go, and environment.go.
 //
@@ -57,8 +58,8 @@ func run(args []string) error {
 	ti := flags.Bool("ti", false, "interactive: standard input, and the terminal if it is one")
 	size := flags.String("m", "max", "memory limit")
 	swap := flags.Bool("swap", false, "leave swap unlimited")
-	cpus := flags.String("cpuset", "", "processors to run on")
-	shares := flags.String("cpushare", "", "share of the processors, 1024 is the usual")
+	cpus := flags.String("cpuset", "all", "processors to run on")
+	shares := flags.String("cpushare", "usual", "share of the processors, a number; 1024 is the usual")
 	var extra variables
 	flags.Var(&extra, "e", "a variable for the environment, KEY=VALUE")
 	if err := flags.Parse(args); err != nil {
@@ -73,14 +74,14 @@ func run(args []string) error {
 	}
 
 	subsystems := []subsystem{memory{bytes, *swap}}
-	if *shares != "" {
+	if *shares != "usual" {
 		n, err := strconv.ParseUint(*shares, 10, 64)
 		if err != nil || n < 2 || n > 262144 {
 			return fail(125, "-cpushare %s: a number from 2 to 262144 is wanted, 1024 is the usual", *shares)
 		}
 		subsystems = append(subsystems, cpu{n})
 	}
-	if *cpus != "" {
+	if *cpus != "all" {
 		if err := checkCPUs(*cpus); err != nil {
 			return err
 		}

@@ -161,26 +161,41 @@ func (cg *cgroup) readKey(file, key string) (int64, error) {
 //
 // While a process is left, rmdir fails with EBUSY; and deleting the files first, as os.RemoveAll
 // does, fails too: they are the kernel's. So: send SIGKILL to every process in cgroup.procs and try
-// rmdir (os.Remove), again and again, since a killed process takes a moment to go. Give up after
-// five seconds with the error of rmdir. A cgroup that isn't there is fine.
+// rmdir (os.Remove), again and again, since a killed process takes a moment to go. The workload may
+// have made cgroups below ours: treat those that cgroups lists in the same way, the innermost first.
+// Give up after five seconds with the error of rmdir. A cgroup that isn't there is fine.
 //
 //lab:task 1.5
 func (cg *cgroup) remove() error {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		err := os.Remove(cg.dir)
+		var err error
+		for _, dir := range cg.cgroups() {
+			procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			for _, line := range strings.Fields(string(procs)) {
+				if pid, _ := strconv.Atoi(line); pid > 0 { // 0 stands for a process outside our PID namespace
+					syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+			err = os.Remove(dir) // that of the last one, ours, counts
+		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if time.Now().After(deadline) {
 			return explain(err)
 		}
-		procs, _ := os.ReadFile(filepath.Join(cg.dir, "cgroup.procs"))
-		for _, line := range strings.Fields(string(procs)) {
-			if pid, err := strconv.Atoi(line); err == nil {
-				syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
 	}
+}
+
+// cgroups lists the cgroup's directory and those below it, each after all that are in it.
+func (cg *cgroup) cgroups() (dirs []string) {
+	filepath.WalkDir(cg.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			dirs = append([]string{path}, dirs...)
+		}
+		return nil
+	})
+	return dirs
 }
 
 // cleanUp removes the cgroup and then lets the guard go. What fails is said: the workload has ended,
@@ -207,7 +222,7 @@ func explain(err error) error {
 		syscall.ENOENT: "this controller isn't enabled in the parent's cgroup.subtree_control, or the kernel lacks it",
 		syscall.EINVAL: "the kernel refuses this value",
 		syscall.EEXIST: "a lab in another PID namespace has this number, or one that was killed left it; rmdir removes it unless it is in use",
-		syscall.EBUSY:  "a process is in this cgroup; a cgroup with processes can't be removed, nor (on v2) enable controllers",
+		syscall.EBUSY:  "it holds a process or another cgroup, and can't be removed; or (on v2) a process, and can't enable controllers",
 	} {
 		if errors.Is(err, errno) {
 			return fmt.Errorf("%w: %s", err, meaning)

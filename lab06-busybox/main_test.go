@@ -164,6 +164,8 @@ func TestBadInput(t *testing.T) {
 	refused(t, 125, "flag provided but not defined: -x\n"+usage, "run", "-x", "busybox")
 	refused(t, 125, "-m 0: "+size, "run", "-m", "0", "busybox", "true")
 	refused(t, 125, "-cpushare 1: a number from 2 to 262144 is wanted, 1024 is the usual", "run", "-cpushare", "1", "busybox")
+	refused(t, 125, "-cpushare : a number from 2 to 262144 is wanted, 1024 is the usual", "run", "-cpushare", "", "busybox")
+	refused(t, 125, "-cpuset : this machine has no processor \"\" (a list such as 0-1,3 is wanted)", "run", "-cpuset", "", "busybox")
 	refused(t, 125, "-cpuset 9999: this machine has no processor \"9999\" (a list such as 0-1,3 is wanted)", "run", "-cpuset", "9999", "busybox")
 
 	for i, bad := range []string{"", ".", "..", "a/b", ".x", "a:b", ",", "a" + strings.Repeat("b", 63)} {
