@@ -158,6 +158,17 @@ func memoryPlace(content string) string {
 	return "not in " + content
 }
 
+// isAtThePlacing says whether a lab has its cgroup.procs open: delayed holds it there.
+func isAtThePlacing(t *testing.T, pid int) bool {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	require.NoError(t, err)
+	return slices.ContainsFunc(links, func(link string) bool {
+		file, _ := os.Readlink(link)
+		return file == filepath.Join(cgroupOf(t, pid), "cgroup.procs")
+	})
+}
+
 // within fails the test unless cond comes true in a time that is a promise of the lab.
 func within(t *testing.T, limit time.Duration, what string, cond func() bool) {
 	t.Helper()

@@ -30,7 +30,7 @@ func atTheBarrier(t *testing.T, args ...string) (p *labtest.Process, child int) 
 	labtest.Until(t, "the child exists", func() bool {
 		for _, child = range labtest.Children(p.Pid) {
 			if args := labtest.Cmdline(child); len(args) > 0 && args[0] == "/proc/self/exe" {
-				return true
+				return isAtThePlacing(t, p.Pid)
 			}
 		}
 		return false

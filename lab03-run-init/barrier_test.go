@@ -31,7 +31,7 @@ func atTheBarrier(t *testing.T) (p *labtest.Process, init int, marker string) {
 	labtest.Until(t, "init exists", func() bool {
 		for _, init = range labtest.Children(p.Pid) {
 			if args := labtest.Cmdline(init); len(args) > 1 && args[1] == "init" {
-				return true
+				return isAtThePlacing(t, p.Pid)
 			}
 		}
 		return false
