@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,10 +19,10 @@ import (
 
 // These tests hold what the labs promise of one another: lab N+1 is lab N plus its idea.
 
-// sources returns the program of a lab: its Go files without the tests, by name.
-func sources(t *testing.T, n int) map[string]string {
+// sources returns files of a lab by name: those of a pattern, without tests.
+func sources(t *testing.T, n int, pattern string) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("../../lab%02d-*/*.go", n))
+	files, err := filepath.Glob(fmt.Sprintf("../../lab%02d-*/%s", n, pattern))
 	require.NoError(t, err)
 	text := map[string]string{}
 	for _, file := range files {
@@ -40,8 +41,8 @@ func sources(t *testing.T, n int) map[string]string {
 func TestUnchangedFilesAreIdentical(t *testing.T) {
 	changed := map[string][]string{}
 	for n := 2; n <= 6; n++ {
-		before := sources(t, n-1)
-		for name, text := range sources(t, n) {
+		before := sources(t, n-1, "*.go")
+		for name, text := range sources(t, n, "*.go") {
 			if old, ok := before[name]; ok && old != text {
 				changed[name] = append(changed[name], fmt.Sprintf("lab%02d", n))
 			}
@@ -90,8 +91,8 @@ func TestLabsAreSmallSteps(t *testing.T) {
 		if n == 6 {
 			most = 400
 		}
-		before, added := sources(t, n-1), 0
-		for name, text := range sources(t, n) {
+		before, added := sources(t, n-1, "*.go"), 0
+		for name, text := range sources(t, n, "*.go") {
 			var old []string
 			if before[name] != "" {
 				old = code(t, before[name])
@@ -124,7 +125,7 @@ func newLines(a, b []string) int {
 // A lab needs nothing but Go.
 func TestLabsImportOnlyTheStandardLibrary(t *testing.T) {
 	for n := 1; n <= 6; n++ {
-		for name, text := range sources(t, n) {
+		for name, text := range sources(t, n, "*.go") {
 			file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
 			require.NoError(t, err)
 			require.Equal(t, "main", file.Name.Name, "lab%02d/%s", n, name)
@@ -137,6 +138,28 @@ func TestLabsImportOnlyTheStandardLibrary(t *testing.T) {
 	}
 }
 
+var (
+	typed   = regexp.MustCompile(`(?m)^[$#] .*`)
+	program = regexp.MustCompile(`\b(?:lab0[0-9]|mistakes|stress)\b`)
+)
+
+// `make lab03` in a fresh clone builds every program that the guide runs, and so does `make shell LAB=03`.
+func TestMakeBuildsWhatTheGuideRuns(t *testing.T) {
+	for n := 1; n <= 6; n++ {
+		guide := sources(t, n, "README.md")["README.md"]
+		for _, target := range [][]string{{fmt.Sprintf("lab%02d", n)}, {"shell", fmt.Sprintf("LAB=%d", n)}} {
+			out, err := exec.Command("env", append([]string{"-u", "MAKEFLAGS", "make", "-C", "../..", "-n", "HOST=1"}, target...)...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			for _, line := range typed.FindAllString(guide, -1) {
+				for _, name := range program.FindAllString(line, -1) {
+					name = strings.Replace(name, "stress", "lab01", 1) // which takes its place where it is missing
+					require.Contains(t, string(out), "go build -o bin/"+name+" ", "make %s; the guide has %s", strings.Join(target, " "), line)
+				}
+			}
+		}
+	}
+}
+
 var directive = regexp.MustCompile(`^//lab:task ([0-9])\.([0-9])$`)
 
 // Every lab has three to six tasks of its own, numbered without gaps. A task is a function whose comment begins with
@@ -144,7 +167,7 @@ var directive = regexp.MustCompile(`^//lab:task ([0-9])\.([0-9])$`)
 func TestTasks(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		tasks := map[string]string{}
-		for name, text := range sources(t, n) {
+		for name, text := range sources(t, n, "*.go") {
 			file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
 			require.NoError(t, err)
 			for _, decl := range file.Decls {
