@@ -20,9 +20,17 @@ func (p *Init) Become() []step.Step {
 	}
 	add(p.c.Hostname != "", p.hostname)
 	add(p.c.Domainname != "", p.domainname)
+	if a := p.c.Process.ExecCPUAffinity; p.c.Exec && a != nil && a.Final != "" {
+		steps = append(steps, Affinity(step.Init, "process.execCPUAffinity.final", a.Final))
+	}
+	add(p.c.Process.Scheduler != nil, p.scheduler)
+	add(p.c.Process.IOPriority != nil, p.ioprio)
+	add(p.c.Process.ApparmorProfile != "", p.apparmor)
+	add(p.c.Process.SelinuxLabel != "", p.selinux)
 	add(len(p.c.Process.Rlimits) > 0, p.raiseRlimits)
 	add(true, p.umask)
 	add(true, p.chdir)
+	add(p.c.User != "", p.findUser)
 	add(true, p.stdio)
 	add(true, p.bounding)
 	add(true, p.user)

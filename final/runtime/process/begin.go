@@ -36,11 +36,13 @@ func (p *Init) session() step.Step {
 }
 
 // The permissions of a container's keyring (linux/keyctl.h): its possessor may do everything, and its
-// user may find, view, read and link it, so that exec can join it by name. In a user namespace the
-// keyring's owner, root outside, is somebody else to everybody inside: there others may search it.
+// user may view, read, link and search it, so that exec can join it by name. In a user namespace the
+// keyring's owner is somebody else to those inside; there others may search it.
 const (
 	keyPossessorAll = 0x3f000000
-	keyUserUse      = 0x00010000 | 0x00020000 | 0x00080000 | 0x00100000 // view, read, search, link
+	keyUserUse      = 0x00010000 | 0x00020000 | 0x00100000 // view, read, link
+	keyUserSearch   = 0x00080000
+	keyOtherSearch  = 0x00000008
 )
 
 // keyring leaves the session keyring of whoever called the runtime, whose keys (of an encrypted
@@ -51,22 +53,32 @@ func (p *Init) keyring() step.Step {
 	return do("session", 0,
 		func() (string, string) { return "use a keyring of its own", call() },
 		func() error {
+			if label := p.c.Process.SelinuxLabel; label != "" { // new keys have the context of the process that makes them
+				if err := setLabel("keycreate", label); err != nil {
+					return err
+				}
+				defer setLabel("keycreate", "")
+			}
 			ring, err := unix.KeyctlJoinSessionKeyring(name)
 			switch err {
 			case nil:
 			case unix.ENOSYS: // a kernel without keyrings has none to protect
 				return nil
 			case unix.EDQUOT:
-				return fail.Call(call(), err, "the user has all the keys that /proc/sys/kernel/keys/maxkeys allows; "+
-					"raise that, or use --no-new-keyring")
+				return fail.Call(call(), err, "the user has as many keys as /proc/sys/kernel/keys/maxkeys and maxbytes allow; "+
+					"raise them, or use --no-new-keyring")
 			default:
 				return fail.Call(call(), err, "a seccomp filter around the runtime may forbid it; use --no-new-keyring")
 			}
-			if p.c.Exec { // container's init has done so
+			if p.c.Exec { // the container's init did the rest
 				return nil
 			}
-			if err := unix.KeyctlSetperm(ring, keyPossessorAll|keyUserUse); err != nil {
-				return fail.Call(fmt.Sprintf("keyctl(KEYCTL_SETPERM, %d, %#x)", ring, keyPossessorAll|keyUserUse), err, "use --no-new-keyring")
+			mode := uint32(keyPossessorAll | keyUserUse | keyUserSearch)
+			if p.c.UserNamespace {
+				mode = keyPossessorAll | keyUserUse | keyOtherSearch
+			}
+			if err := unix.KeyctlSetperm(ring, mode); err != nil {
+				return fail.Call(fmt.Sprintf("keyctl(KEYCTL_SETPERM, %d, %#x)", ring, mode), err, "use --no-new-keyring")
 			}
 			return nil
 		})

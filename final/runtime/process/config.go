@@ -19,6 +19,8 @@ type Config struct {
 	// Exec says that the process joins a running container. The host name, the keyring's permissions
 	// and the working directory are then somebody else's work, done already.
 	Exec bool
+	// UserNamespace says that the container has a user namespace of its own, or joined one.
+	UserNamespace bool
 	// User is what `exec --user` was given: see package user. If it is empty, Process.User counts.
 	User string
 	// Hostname, Domainname and Personality are config.json's hostname, domainname and linux.personality.
@@ -64,15 +66,15 @@ type Init struct {
 	// capabilities. It may be nil.
 	Warn func(string)
 
+	who     specs.User // Process.User, or who Config.User means
 	caps    capability.Sets
 	retryWd bool     // the user has to enter the working directory, for root may not
 	program string   // the path of the program
 	env     []string // its environment
-	home    string   // the user's home directory, if it is known
 }
 
 // New returns the Init of a configuration.
-func New(c *Config) *Init { return &Init{c: c, Slave: -1} }
+func New(c *Config) *Init { return &Init{c: c, Slave: -1, who: c.Process.User} }
 
 // do returns a step of init.
 func do(stage string, lab int, say func() (what, call string), f func() error) step.Step {

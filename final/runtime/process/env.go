@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"jocker/final/runtime/process/user"
 )
 
 // environ makes the program's environment: config.json's, where the last of several settings of a
@@ -32,7 +34,11 @@ func (p *Init) environ() {
 	}
 }
 
-// homeDir is the user's home directory by the container's /etc/passwd, and "/" if that does not know one.
+// homeDir is the user's home directory by the container's /etc/passwd, which is read only for this.
 func (p *Init) homeDir() string {
-	return "/"
+	dir, err := user.Home(p.who.UID)
+	if err != nil {
+		p.warn("HOME is set to /: " + err.Error())
+	}
+	return dir
 }

@@ -19,7 +19,11 @@ import (
 // Finish returns the last steps, of which the very last is execve: when that succeeds, nobody is
 // left to hear of it.
 func (p *Init) Finish() []step.Step {
-	steps := []step.Step{p.setRlimits(), p.closeFiles()}
+	steps := make([]step.Step, 0, 6)
+	if p.c.Personality != nil {
+		steps = append(steps, p.personality())
+	}
+	steps = append(steps, p.setRlimits(), p.closeFiles())
 	if len(p.c.Filter) > 0 {
 		steps = append(steps, p.loadFilter())
 	}

@@ -9,8 +9,22 @@ import (
 
 	"jocker/final/runtime/fail"
 	"jocker/final/runtime/process/capability"
+	"jocker/final/runtime/process/user"
 	"jocker/final/runtime/step"
 )
+
+// findUser looks up who `exec --user` means.
+func (p *Init) findUser() step.Step {
+	return do("identity", 0,
+		func() (string, string) { return "find user " + p.c.User, `open("/etc/passwd")` },
+		func() error {
+			request, err := user.Parse(p.c.User)
+			if err == nil {
+				p.who, err = request.Find(p.who)
+			}
+			return err
+		})
+}
 
 // stdio gives standard input, output and error to the user, so that a program may open /dev/stdout
 // or /proc/self/fd/1 by its path. They were made outside: a pipe of the engine, a terminal. Devices
@@ -18,10 +32,10 @@ import (
 func (p *Init) stdio() step.Step {
 	return do("identity", 0,
 		func() (string, string) {
-			return "give standard input, output and error to the user", fmt.Sprintf("fchown(0..2, %d, -1)", p.c.Process.User.UID)
+			return "give standard input, output and error to the user", fmt.Sprintf("fchown(0..2, %d, -1)", p.who.UID)
 		},
 		func() error {
-			uid := p.c.Process.User.UID
+			uid := p.who.UID
 			for fd := 0; fd < 3; fd++ {
 				var st unix.Stat_t
 				if err := unix.Fstat(fd, &st); err != nil {
@@ -80,7 +94,7 @@ func (p *Init) bounding() step.Step {
 // every thread of the process and change them all, as POSIX wants it (nptl(7)); but the other threads
 // are the Go runtime's, they vanish at execve, and until then they run nothing of the container's.
 func (p *Init) user() step.Step {
-	u := &p.c.Process.User
+	u := &p.who
 	return do("identity", 0,
 		func() (string, string) {
 			return fmt.Sprintf("become user %d of group %d", u.UID, u.GID),

@@ -37,5 +37,5 @@ func TestDefault(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "\n")
 	lines := strings.Split(strings.TrimSpace(rest), "\n")
 	require.Equal(t, []string{"1024", "1024", "runc", "/"}, lines[:4])
-	require.Contains(t, lines[4:], "HOME=/")
+	require.Contains(t, lines[4:], "HOME=/root")
 }

@@ -8,5 +8,8 @@ func (p *Init) Inside() []step.Step {
 	if !p.c.Exec {
 		steps = append(steps, p.makeCwd())
 	}
+	if p.c.Process.Terminal {
+		steps = append(steps, p.terminal())
+	}
 	return steps
 }
