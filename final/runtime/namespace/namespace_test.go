@@ -58,7 +58,7 @@ func childReport() {
 // command prepares a child whose stdout can be read from the file.
 func command(t *testing.T, args ...string) (*Command, *os.File) {
 	t.Helper()
-	exe, err := Seal()
+	exe, _, err := Seal()
 	require.NoError(t, err)
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
