@@ -28,18 +28,19 @@ type line struct {
 
 // A planner collects settings. It keeps the first error, and does nothing more after one.
 type planner struct {
-	g    *Group
-	list []setting
-	err  error
+	g      *Group
+	update bool // of a container that has its limits already
+	list   []setting
+	err    error
 }
 
 // settings turns linux.resources into a list of what to write where. It checks all values, so that a wrong one is
 // found before the first is written.
-func (g *Group) settings(r *specs.LinuxResources) ([]setting, error) {
+func (g *Group) settings(r *specs.LinuxResources, update bool) ([]setting, error) {
 	if r == nil {
-		return nil, nil
+		r = &specs.LinuxResources{}
 	}
-	p := &planner{g: g}
+	p := &planner{g: g, update: update}
 	p.devices(r.Devices)
 	if r.Memory != nil {
 		p.memory(r.Memory)
@@ -154,10 +155,10 @@ func (h *Hierarchy) writeLine(l *line) error {
 	return fail.Call(callWrite(dir+"/"+l.file, value), err, h.why(dir, l.file, value, err))
 }
 
-// Set applies the limits of linux.resources, and changes nothing that is not named there. All values are
-// checked before the first is written.
+// Set changes the limits of a container that runs: to those of linux.resources, and nothing that is not named there. All
+// values are checked before the first is written.
 func (g *Group) Set(r *specs.LinuxResources) error {
-	list, err := g.settings(r)
+	list, err := g.settings(r, true)
 	if err != nil {
 		return err
 	}
@@ -173,6 +174,9 @@ func (g *Group) Set(r *specs.LinuxResources) error {
 func (s *setting) say() (what, call string) {
 	var whats, calls []string
 	for _, l := range s.lines {
+		if l.do != nil {
+			return s.sayDevices(l.value)
+		}
 		value := l.value
 		if l.fill != nil {
 			value = "…"

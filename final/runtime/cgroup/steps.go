@@ -25,7 +25,7 @@ type Plan struct {
 // Steps plans the group and its limits; r may be nil. An error means that a value of r is wrong or cannot be had on
 // this machine. Nothing is touched.
 func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
-	list, err := g.settings(r)
+	list, err := g.settings(r, false)
 	if err != nil {
 		return nil, err
 	}
