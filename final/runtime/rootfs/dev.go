@@ -150,33 +150,34 @@ func deviceMode(d *specs.LinuxDevice) (mode uint32, err error) {
 
 // makeDevice makes one device; dev is the container's /dev.
 func (r *Rootfs) makeDevice(dev int, d *specs.LinuxDevice) error {
-	dir, name := path.Split(path.Clean(d.Path))
-	at := dev
-	if dir != "/dev/" {
-		var err error
-		if at, err = r.place(dir, true); err != nil {
+	parent, name := path.Split(path.Clean(d.Path))
+	in := dir{dev, "/dev"}
+	if parent != "/dev/" {
+		fd, err := r.place(parent, true)
+		if err != nil {
 			return err
 		}
-		defer unix.Close(at)
+		defer unix.Close(fd)
+		in = dir{fd, path.Clean(parent)}
 	}
 	mode, err := deviceMode(d)
 	if err != nil {
 		return err
 	}
 	if r.cfg.has(specs.UserNamespace) && d.Type != "p" {
-		return bindDevice(at, name, d, mode)
+		return bindDevice(in, name, d, mode)
 	}
-	err = unix.Mknodat(at, name, mode, int(unix.Mkdev(uint32(d.Major), uint32(d.Minor))))
+	err = unix.Mknodat(in.fd, name, mode, int(unix.Mkdev(uint32(d.Major), uint32(d.Minor))))
 	switch err {
 	case nil:
 		if d.UID == nil && d.GID == nil {
 			return nil
 		}
-		return ownDevice(at, name, d, mode)
+		return ownDevice(in, name, d, mode)
 	case unix.EEXIST:
-		return ownDevice(at, name, d, mode)
+		return ownDevice(in, name, d, mode)
 	case unix.EPERM: // the runtime itself is in a container
-		return bindDevice(at, name, d, mode)
+		return bindDevice(in, name, d, mode)
 	}
 	return fail.Call(mknodCall(d, mode), err, mknodCause(err))
 }
@@ -193,8 +194,8 @@ func mknodCause(err error) string {
 
 // ownDevice gives a device its owner. It holds the file itself, not its name, and looks whether it is the device that
 // it should be.
-func ownDevice(dir int, name string, d *specs.LinuxDevice, mode uint32) error {
-	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+func ownDevice(in dir, name string, d *specs.LinuxDevice, mode uint32) error {
+	fd, err := unix.Openat(in.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fail.Call("openat("+quote(d.Path)+", O_PATH|O_NOFOLLOW)", err, "")
 	}
@@ -232,7 +233,7 @@ func isDevice(fd int, d *specs.LinuxDevice, mode uint32) error {
 }
 
 // bindDevice binds the host's device file.
-func bindDevice(dir int, name string, d *specs.LinuxDevice, mode uint32) error {
+func bindDevice(in dir, name string, d *specs.LinuxDevice, mode uint32) error {
 	tree, err := cloneTree(unix.AT_FDCWD, d.Path, false)
 	if err != nil {
 		return err
@@ -241,12 +242,9 @@ func bindDevice(dir int, name string, d *specs.LinuxDevice, mode uint32) error {
 	if err := isDevice(tree, d, mode); err != nil {
 		return err
 	}
-	place, err := makeOne(dir, name, false)
-	if err == unix.EEXIST {
-		place, err = openIn(dir, name, unix.O_PATH, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
-	}
+	place, err := makeFile(in, name)
 	if err != nil {
-		return fail.Call("openat("+quote(d.Path)+", O_CREAT|O_EXCL)", err, "")
+		return err
 	}
 	m := mount{dest: d.Path}
 	return m.attach(tree, place)

@@ -200,4 +200,3 @@ func makeError(path string, err error) error {
 
 // quote writes a string as strace(1) does.
 func quote(s string) string { return strconv.Quote(s) }
-

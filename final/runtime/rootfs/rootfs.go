@@ -58,8 +58,6 @@ func (r *Rootfs) Mount() []step.Step {
 	if r.ownDev() {
 		add(6, r.makeDevices, r.sayDevices)
 		add(6, r.makeLinks, r.sayLinks)
-	} else if len(r.cfg.Devices) > 0 {
-		add(6, r.makeDevices, r.sayDevices)
 	}
 	return steps
 }
