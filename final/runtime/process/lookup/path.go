@@ -86,8 +86,9 @@ func notInPath(name string, env []string) error {
 		cause += "; it has a space in it: were the program's arguments meant to be strings of their own?"
 	default:
 		for _, dir := range strings.Split(path, ":") {
-			if found := dir + "/" + name; unix.Access(found, unix.F_OK) == nil {
-				cause = fmt.Sprintf("%s is there, but it can't be executed: %s", found, Why(found, nil, nil, executable(found)))
+			found := dir + "/" + name
+			if unix.Access(found, unix.F_OK) == nil && !isDirectory(found) {
+				cause = fmt.Sprintf("%s is there, but can't be executed: %s", found, Why(found, nil, nil, executable(found)))
 				break
 			}
 		}
