@@ -167,3 +167,34 @@ func (g *Group) Beside(pid int) (*Group, error) {
 	}
 	return beside, nil
 }
+
+// Below returns a group below this one, in all hierarchies, or only in that of one controller: path is
+// "PATH" or "CONTROLLER:PATH", as `exec --cgroup` takes it. It must be there already.
+func (g *Group) Below(path string) (*Group, error) {
+	below := &Group{append([]Hierarchy(nil), g.Hierarchies...)}
+	controller, rest, one := strings.Cut(path, ":")
+	if one {
+		path = rest
+	}
+	for _, part := range strings.Split(path, "/") {
+		if part == ".." {
+			return nil, fmt.Errorf("--cgroup %q: a cgroup's path must not contain \"..\"", path)
+		}
+	}
+	found := false
+	for i := range below.Hierarchies {
+		h := &below.Hierarchies[i]
+		if one && !h.has(controller) {
+			continue
+		}
+		found = true
+		h.Path = clean(h.Path + "/" + path)
+		if err := unix.Access(h.Dir(), unix.F_OK); err != nil {
+			return nil, fail.Call(fmt.Sprintf("access(%q)", h.Dir()), err, "--cgroup names a cgroup below the container's own, which must be there already")
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("--cgroup: the machine has no controller %q", controller)
+	}
+	return below, nil
+}

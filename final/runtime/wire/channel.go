@@ -161,3 +161,30 @@ func (m *Message) close() {
 		unix.Close(fd)
 	}
 }
+
+// ReceiveFile waits for one file descriptor on a socket of somebody else's making, with whatever
+// bytes come along. The descriptor is closed on exec.
+func ReceiveFile(fd int) (int, error) {
+	rights := make([]byte, unix.CmsgSpace(4))
+	for {
+		n, nr, flags, _, err := unix.Recvmsg(fd, make([]byte, 4096), rights, unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR {
+			continue
+		} else if err != nil {
+			return -1, fmt.Errorf("recvmsg: %w", err)
+		}
+		var m Message
+		if nr > 0 {
+			err = m.take(rights[:nr], flags)
+		}
+		switch {
+		case err != nil:
+			m.close()
+			return -1, err
+		case len(m.Files) == 1:
+			return m.Files[0], nil
+		case n == 0:
+			return -1, io.EOF
+		}
+	}
+}

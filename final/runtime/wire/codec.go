@@ -7,11 +7,11 @@ import (
 	"reflect"
 )
 
-// Marshal writes a value as bytes. It takes booleans, numbers, strings, and pointers, slices, arrays,
+// Marshal writes a value, or what v points to, as bytes. It takes booleans, numbers, strings, and pointers, slices, arrays,
 // maps and structs of what it takes; of a struct it writes the exported fields. It panics on other
 // types, such as a non-nil interface: what is sent is fixed by the program, not by its input.
 func Marshal(v any) []byte {
-	return encode(make([]byte, 0, 4096), reflect.ValueOf(v))
+	return encode(make([]byte, 0, 4096), reflect.Indirect(reflect.ValueOf(v)))
 }
 
 // Unmarshal reads what Marshal wrote for the type that v points to. Data of another type, or damaged

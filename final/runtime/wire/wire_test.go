@@ -33,8 +33,8 @@ func sample() *specs.Spec {
 
 func TestCodec(t *testing.T) {
 	want := sample()
-	var got *specs.Spec
-	require.NoError(t, Unmarshal(Marshal(want), &got))
+	got := &specs.Spec{}
+	require.NoError(t, Unmarshal(Marshal(want), got))
 	require.Empty(t, cmp.Diff(want, got))
 	require.NotNil(t, got.Process.Env, "an empty list is not no list")
 	require.Nil(t, got.Linux.Sysctl)
@@ -44,10 +44,9 @@ func TestCodec(t *testing.T) {
 func TestCodecDamage(t *testing.T) {
 	data := Marshal(sample())
 	for n := range data {
-		var got *specs.Spec
-		require.Error(t, Unmarshal(data[:n], &got), "the first %d bytes", n)
+		require.Error(t, Unmarshal(data[:n], &specs.Spec{}), "the first %d bytes", n)
 	}
-	require.Error(t, Unmarshal(append(data, 0), new(*specs.Spec)))
+	require.Error(t, Unmarshal(append(data, 0), new(specs.Spec)))
 	var list []string
 	require.ErrorContains(t, Unmarshal([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, &list), "elements")
 	require.Panics(t, func() { Marshal(func() {}) })
@@ -56,12 +55,11 @@ func TestCodecDamage(t *testing.T) {
 func FuzzUnmarshal(f *testing.F) {
 	f.Add(Marshal(sample()))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var got *specs.Spec
-		if Unmarshal(data, &got) != nil {
+		got, again := &specs.Spec{}, &specs.Spec{}
+		if Unmarshal(data, got) != nil {
 			return
 		}
-		var again *specs.Spec
-		require.NoError(t, Unmarshal(Marshal(got), &again))
+		require.NoError(t, Unmarshal(Marshal(got), again))
 	})
 }
 

@@ -1,0 +1,471 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/bundle"
+	"jocker/final/runtime/cgroup"
+	"jocker/final/runtime/hook"
+	"jocker/final/runtime/namespace"
+	"jocker/final/runtime/process"
+	"jocker/final/runtime/rootfs"
+	"jocker/final/runtime/seccomp"
+	"jocker/final/runtime/state"
+	"jocker/final/runtime/step"
+	"jocker/final/runtime/wire"
+)
+
+// Options are what a caller decides about a container, beside its config.json.
+type Options struct {
+	Root, ID      string // the directory for states (DefaultRoot), and the container's name
+	Bundle        string // the directory with config.json
+	ConsoleSocket string // a unix socket that receives the terminal's master side; "" if there is none
+	PidFile       string // a file for the pid of init; "" for none
+	NoPivot       bool
+	NoNewKeyring  bool
+	PreserveFDs   int // how many of our file descriptors from 3 on the container gets
+	Systemd       bool
+	Rootless      string            // "true", "false" or "auto"
+	Warn          func(text string) // is told what is not as it was asked for, but can be done without
+	Explaining    func() *Explain   // says whether and how the steps are to be explained; nil if they are not
+
+	terminal   *terminal // takes the terminal's master side if there is no ConsoleSocket
+	foreground bool      // signals are the container's
+}
+
+// console returns the socket that takes the terminal's master side.
+func (o *Options) console() (int, error) {
+	if o.ConsoleSocket == "" {
+		return o.terminal.socket()
+	}
+	return process.Connect("--console-socket", o.ConsoleSocket)
+}
+
+// A creation is a create while it happens, in the runtime.
+type creation struct {
+	*Container
+	o       *Options
+	data    []byte // of config.json
+	cfg     *config
+	ns      *namespace.Config
+	group   *cgroup.Plan
+	in      *inside
+	filter  *seccomp.Filter
+	explain *Explain
+
+	before, after []step.Step // the runtime's steps, until init is told, and when it is ready
+	inside        []step.Step // init's
+
+	init    *wire.Channel
+	theirs  *wire.Channel // init's end, until init has it
+	pidfd   int
+	files   []int // that go along with the config
+	signals chan os.Signal
+}
+
+// Create makes a container, up to the moment at which it waits for start. If that fails nothing of it is left.
+func Create(o *Options) (*Container, error) {
+	c, err := create(o)
+	if c == nil || err != nil {
+		return nil, err
+	}
+	c.dir.Unlock()
+	return c.Container, nil
+}
+
+// create does it, and returns the container locked. It is nil without an error after a dry run.
+func create(o *Options) (_ *creation, err error) {
+	c := &creation{o: o, pidfd: -1}
+	if o.Explaining != nil {
+		c.explain = o.Explaining()
+	}
+	if err := c.plan(); err != nil {
+		return nil, err
+	}
+	if c.explain != nil && c.explain.Dry {
+		c.printPlan()
+		return nil, nil
+	}
+	if c.dir, err = state.Create(o.Root, o.ID); err != nil {
+		return nil, err
+	}
+	defer func() {
+		c.closeFiles()
+		if err != nil {
+			if err2 := c.remove(); err2 != nil {
+				err = fmt.Errorf("%w; and what had been made is not all removed (delete --force %s tries again): %v", err, o.ID, err2)
+			}
+		}
+	}()
+	if err = c.dir.Save(c.st); err == nil {
+		err = c.dir.Write(bundle.ConfigName, c.data)
+	}
+	if err == nil {
+		err = step.Apply(c.before, step.Runtime, nil, c.explain.report(0))
+	}
+	if err == nil {
+		if o.foreground { // now, while init has to work and we to wait
+			c.signals = catch()
+		}
+		err = c.follow()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// plan reads the bundle and lists the steps. Nothing is touched.
+func (c *creation) plan() error {
+	o := c.o
+	if err := state.CheckID(o.ID); err != nil {
+		return err
+	}
+	spec, dir, data, err := bundle.Load(o.Bundle)
+	if err != nil {
+		return err
+	}
+	if o.PreserveFDs < 0 {
+		return fmt.Errorf("--preserve-fds %d: a number from 0 on is wanted", o.PreserveFDs)
+	}
+	c.data = data
+	group, err := cgroup.Locate(spec.Linux.CgroupsPath, o.ID)
+	if err != nil {
+		return err
+	}
+	c.Container = &Container{spec: spec, st: &state.State{
+		ID: o.ID, Version: spec.Version, Bundle: dir, Rootfs: spec.Root.Path, Created: time.Now().UTC(), Owner: os.Geteuid(),
+		Annotations: spec.Annotations, Cgroup: group, Hooks: spec.Hooks != nil,
+	}}
+	if c.group, err = group.Steps(spec.Linux.Resources); err != nil {
+		return err
+	}
+	if c.ns, err = namespace.FromSpec(spec.Linux); err != nil {
+		return err
+	}
+	c.cfg = &config{ID: o.ID, Explain: c.explain != nil, Rootfs: rootfs.FromSpec(spec, dir)}
+	c.cfg.Rootfs.NoPivot = o.NoPivot
+	c.cfg.Rootfs.Cgroups = hierarchies(group)
+	c.cfg.CgroupNamespace = c.ns.New&unix.CLONE_NEWCGROUP != 0 && !group.Pure()
+	c.cfg.Process = process.Config{
+		Process: spec.Process, ID: o.ID, Hostname: spec.Hostname, Domainname: spec.Domainname, Personality: spec.Linux.Personality,
+		UserNamespace: has(spec, specs.UserNamespace), NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, ListenFDs: listenFDs(), ConsoleSocket: -1, Report: -1, Notify: -1,
+	}
+	if spec.Hooks != nil {
+		c.cfg.Hooks = len(spec.Hooks.Prestart)+len(spec.Hooks.CreateRuntime) > 0
+		c.cfg.CreateContainer, c.cfg.StartContainer = spec.Hooks.CreateContainer, spec.Hooks.StartContainer
+	}
+	if !group.Pure() {
+		c.cfg.Files.Doors = len(group.Hierarchies)
+	}
+	if err := o.checkTerminal(spec.Process); err != nil {
+		return err
+	}
+	if err := process.Check(&c.cfg.Process, nil); err != nil {
+		return err
+	}
+	if c.in, err = newInside(c.cfg); err != nil {
+		return err
+	}
+	c.inside = c.in.steps()
+	c.steps(spec)
+	return nil
+}
+
+// checkTerminal compares what config.json and the command line say of a terminal.
+func (o *Options) checkTerminal(p *specs.Process) error {
+	switch {
+	case p.Terminal && o.ConsoleSocket == "" && o.terminal == nil:
+		return errors.New("process.terminal is true, so --console-socket has to name a unix socket on which somebody takes the terminal; only run and exec without --detach do that themselves")
+	case !p.Terminal && o.ConsoleSocket != "":
+		return errors.New("--console-socket: process.terminal is false, so there is no terminal to be sent there")
+	}
+	return nil
+}
+
+// steps lists the runtime's steps.
+func (c *creation) steps(spec *specs.Spec) {
+	add := func(stage string, lab int, what, call string, do func() error) {
+		c.before = append(c.before, step.Step{Actor: step.Runtime, Stage: stage, Lab: lab, Do: do,
+			Say: func() (string, string) { return what, call }})
+	}
+	c.before = append(c.before, c.group.Before...)
+	c.before = append(c.before, step.Step{Actor: step.Runtime, Stage: "init", Lab: 2, Do: c.startInit, Say: func() (string, string) {
+		return "start init in its namespaces", "clone3(" + namespace.Flags(c.ns.New) + "); execveat(sealed /proc/self/exe)"
+	}})
+	if score := spec.Process.OOMScoreAdj; score != nil {
+		c.before = append(c.before, process.OOMScore(*score, func() int { return c.st.Pid }))
+	}
+	add("state", 0, "write down who init is", "rename(.state.json, state.json)", c.record)
+	c.before = append(c.before, c.group.Beside...)
+	c.before = append(c.before, c.in.rootfs.Sources()...)
+	if spec.Linux.Seccomp != nil {
+		add("seccomp", 0, fmt.Sprintf("compile the seccomp profile of %d rules", len(spec.Linux.Seccomp.Syscalls)), "", c.compile)
+	}
+	add("start", 5, "make the socket on which start will come", "bind(start.sock)", c.listen)
+	add("pipe", 5, "tell init what to do", "sendmsg(config, files)", c.tell)
+
+	after := func(stage string, what, call string, do func() error) {
+		c.after = append(c.after, step.Step{Actor: step.Runtime, Stage: stage, Do: do, Say: func() (string, string) { return what, call }})
+	}
+	if c.cfg.Hooks {
+		after("hooks", "run the prestart and createRuntime hooks", "execve(hook)", c.runHooks)
+	}
+}
+
+// startInit starts init. While it comes to life, the runtime goes on.
+func (c *creation) startInit() (err error) {
+	if c.init, c.theirs, err = wire.Pair(); err != nil {
+		return err
+	}
+	exe, _, err := namespace.Seal()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(exe)
+	into := -1
+	if c.st.Cgroup.Pure() {
+		if into, err = c.st.Cgroup.FD(); err != nil {
+			return err
+		}
+		defer unix.Close(into)
+	}
+	command := newCommand(c.o.ID, exe, into, c.theirs.FD(), c.cfg.Process.ListenFDs+c.o.PreserveFDs)
+	c.st.Pid, c.pidfd, err = c.ns.Start(command)
+	c.theirs.Close()
+	c.theirs = nil
+	return err
+}
+
+// newCommand says how init is started: the sealed binary, with a title for ps in place of arguments, what is preserved for the
+// user from descriptor 3 on, and behind it the channel.
+func newCommand(id string, exe, cgroup, channel, preserved int) *namespace.Command {
+	files := make([]int, firstFD+preserved+1)
+	for i := range files {
+		files[i] = i
+	}
+	files[firstFD+preserved] = channel
+	return &namespace.Command{
+		Exe: exe, Cgroup: cgroup, Files: files, Args: []string{newTitle(id)},
+		Env: []string{fdVariable + "=" + strconv.Itoa(firstFD+preserved), "GOGC=off"},
+	}
+}
+
+// record writes down which process is the container's.
+func (c *creation) record() (err error) {
+	if c.st.PidStart, _, err = state.StartTime(c.st.Pid); err != nil {
+		return err
+	}
+	return c.dir.Save(c.st)
+}
+
+// compile makes the filter.
+func (c *creation) compile() (err error) {
+	c.filter, err = compile(c.spec, &c.cfg.Process)
+	return err
+}
+
+// compile makes a seccomp filter of a profile and gives it to a process.
+func compile(spec *specs.Spec, p *process.Config) (*seccomp.Filter, error) {
+	filter, err := seccomp.Compile(spec.Linux.Seccomp)
+	if err != nil {
+		return nil, err
+	}
+	p.Filter, p.FilterFlags = filter.Program, filter.Flags
+	return filter, process.Check(p, filter)
+}
+
+func (c *creation) listen() error {
+	fd, err := c.dir.Listen()
+	if err != nil {
+		return err
+	}
+	c.files = append(c.files, fd)
+	c.cfg.Files.Listen = 1
+	return nil
+}
+
+// tell sends init the config, and with it the files, in the order of config.Files.
+func (c *creation) tell() error {
+	var files []int
+	if c.cfg.Files.Doors > 0 {
+		doors, err := c.st.Cgroup.Doors()
+		if err != nil {
+			return err
+		}
+		files, c.cfg.Files.Doors = doors, len(doors)
+	}
+	for _, f := range c.in.rootfs.Files() {
+		files = append(files, int(f.Fd()))
+		c.cfg.Files.Rootfs++
+	}
+	c.files = append(files, c.files...)
+	if c.cfg.Process.Process.Terminal {
+		fd, err := c.o.console()
+		if err != nil {
+			return err
+		}
+		c.files = append(c.files, fd)
+		c.cfg.Files.Console = 1
+	}
+	if c.filter != nil && c.filter.ListenerPath != "" {
+		fd, err := process.Connect("linux.seccomp.listenerPath", c.filter.ListenerPath)
+		if err != nil {
+			return err
+		}
+		c.files = append(c.files, fd)
+		c.cfg.Files.Notify = 1
+	}
+	c.cfg.State = c.hookState(specs.StateCreating)
+	err := c.init.Send(msgConfig, c.cfg, c.files...)
+	if errors.Is(err, unix.EPIPE) {
+		return errors.New("init died before it was told what to do" + c.lastWords())
+	}
+	return err
+}
+
+// follow answers what init says until it is ready.
+func (c *creation) follow() error {
+	for {
+		m, err := c.init.Receive()
+		if err == io.EOF {
+			return errors.New("init died while it prepared the container" + c.lastWords())
+		} else if err != nil {
+			return err
+		}
+		switch m.Kind {
+		case msgHooks:
+			if err := step.Apply(c.after, step.Runtime, nil, c.explain.report(len(c.before)+len(c.inside))); err != nil {
+				return err
+			}
+			if err := c.init.Send(msgHooks, nil); err != nil {
+				return err
+			}
+		case msgReady:
+			var r ready
+			if err := m.Decode(&r); err != nil {
+				return err
+			}
+			for _, text := range r.Warnings {
+				c.o.Warn(text)
+			}
+			return c.ready()
+		default:
+			if c.explain != nil {
+				c.explain.first = len(c.before)
+			}
+			if err := c.heard(m, c.explain, c.inside); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ready is reached when init waits for start, and for our word that it may.
+func (c *creation) ready() error {
+	if err := step.Apply(c.group.Late, step.Runtime, nil, nil); err != nil {
+		return err
+	}
+	if c.o.PidFile != "" {
+		if err := writePidFile(c.o.PidFile, c.st.Pid); err != nil {
+			return err
+		}
+	}
+	return c.init.Send(msgReady, nil)
+}
+
+func (c *creation) runHooks() error {
+	state := c.hookState(specs.StateCreating)
+	if err := hook.Run("prestart", c.spec.Hooks.Prestart, state); err != nil {
+		return err
+	}
+	return hook.Run("createRuntime", c.spec.Hooks.CreateRuntime, state)
+}
+
+// writePidFile writes a pid, at once or not at all, for others may wait for the file.
+func writePidFile(path string, pid int) error {
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	err := os.WriteFile(temporary, []byte(strconv.Itoa(pid)), 0o644)
+	if err == nil {
+		if err = os.Rename(temporary, path); err != nil {
+			os.Remove(temporary)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("--pid-file: %w", err)
+	}
+	return nil
+}
+
+// lastWords says how init ended, if it has.
+func (c *creation) lastWords() string { return lastWords(c.st.Pid, c.st.Cgroup) }
+
+func (c *creation) closeFiles() {
+	for _, fd := range c.files {
+		unix.Close(fd)
+	}
+	c.files = nil
+	if c.theirs != nil {
+		c.theirs.Close()
+	}
+	if c.init != nil {
+		c.init.Close()
+	}
+	if c.pidfd >= 0 {
+		unix.Close(c.pidfd)
+	}
+}
+
+// listenFDs returns how many sockets we were started with by socket activation (sd_listen_fds(3)). They are handed on.
+func listenFDs() int {
+	if pid, err := strconv.Atoi(os.Getenv("LISTEN_PID")); err != nil || pid != os.Getpid() {
+		return 0
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// hierarchies says for rootfs what a mount of type cgroup shows.
+func hierarchies(g *cgroup.Group) []rootfs.Hierarchy {
+	var list []rootfs.Hierarchy
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		switch {
+		case h.Version == 1:
+			list = append(list, rootfs.Hierarchy{Path: h.Dir(), Name: filepath.Base(h.Mount), Option: strings.Join(h.Controllers, ",")})
+		case g.Pure():
+			list = append(list, rootfs.Hierarchy{Path: h.Dir()})
+		}
+	}
+	return list
+}
+
+// printPlan prints all steps.
+func (c *creation) printPlan() {
+	n := 0
+	for _, list := range [][]step.Step{c.before, c.inside, c.after, c.group.Late} {
+		for i := range list {
+			c.explain.line(n, &list[i], 0, nil)
+			n++
+		}
+	}
+}
+
+// has says whether a container has a namespace of its own of a kind, new or joined.
+func has(spec *specs.Spec, kind specs.LinuxNamespaceType) bool {
+	_, is := bundle.Namespace(spec, kind)
+	return is
+}
