@@ -9,14 +9,15 @@
 #            RUN=REGEXP and V=1 (test: only some tests; all their output).
 
 LABS := lab01 lab02 lab03 lab04 lab05 lab06
-IN_VM := $(LABS) shell rootfs test test-full
+IN_VM := $(LABS) shell rootfs test test-full conformance bench
 
-.PHONY: help build setup lint vm clean need-build need-lab need-test test-binaries FORCE $(IN_VM)
+NEEDS := need-build need-lab need-test need-bench
+.PHONY: help build setup lint vm clean $(NEEDS) test-binaries FORCE $(IN_VM)
 .NOTPARALLEL:
 
 help:
 	@echo "Jocker: six labs that build a container out of kernel features. First: make lab01"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "  (* in the Vagrant VM, if there is one: vagrant up. HOST=1 runs on this machine.)"
 
 lab01: ## * one cgroup, one limit, one workload: play the guide
@@ -30,6 +31,8 @@ rootfs: ## * get busybox for lab06 (from a file of yours: TARBALL=...)
 build: ## build everything into bin/, static
 test: ## * test on this machine's cgroup layout, and on the others in qemu
 test-full: ## * the same with the whole matrices: takes long
+conformance: ## * the OCI's validation programs against bin/jocker-runtime, runc and crun
+bench: ## * how fast bin/jocker-runtime is, beside runc and crun
 lint: ## gofmt, go vet for amd64 and arm64, staticcheck
 vm: ## a throw-away qemu machine: make vm CMD="uname -a" [LAYOUT=v1]
 setup: ## install what all this needs, on Debian or Ubuntu: sudo make setup
@@ -83,6 +86,12 @@ shell: need-lab $(if $(DIR),bin/lab bin/lab$(N) $(ALSO_$(N)))
 test test-full: need-test build test-binaries
 	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' bash internal/make/test.sh
 
+conformance: need-test bin/jocker-runtime
+	@echo "go build -o bin/conformance/ (the suite comes as a Go module)"
+	@$(AS_USER) env GO="$(GO)" sh final/runtime/conformance/build.sh bin/conformance
+	@$(BUILD) build -buildvcs=false -o bin/conformance/run ./final/runtime/conformance
+	@$(RUN_AS_ROOT) bin/conformance/run $(if $(V),-v) $(RUN)
+
 endif
 
 # --- build --------------------------------------------------------------------------------------
@@ -104,9 +113,11 @@ build: $(LABS:%=bin/%) bin/mistakes bin/lab
 PACKAGE = ./$(wildcard $(@F)-*)
 bin/mistakes: PACKAGE = ./lab02-namespaces/mistakes
 bin/lab:      PACKAGE = ./internal/lab
-$(LABS:%=bin/%) bin/mistakes bin/lab: need-build FORCE
+bin/jocker-runtime: PACKAGE = ./final/cmd/jocker-runtime
+bin/jocker-runtime: FLAGS = -trimpath -ldflags "-s -w"
+$(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime: need-build FORCE
 	@echo "go build -o $@ $(PACKAGE)"
-	@$(BUILD) build -buildvcs=false -o $@ $(PACKAGE)
+	@$(BUILD) build -buildvcs=false $(FLAGS) -o $@ $(PACKAGE)
 
 # Every package that has tests, or only LAB: bin/test/NAME.test, and NAME.dir says where it runs.
 test-binaries: need-build
@@ -118,7 +129,7 @@ test-binaries: need-build
 		echo "$$dir" | $(AS_USER) tee "bin/test/$$name.dir" >/dev/null; \
 	done
 
-need-build need-lab need-test:
+$(NEEDS):
 	@sh internal/make/setup.sh --need $(@:need-%=%)
 
 setup:

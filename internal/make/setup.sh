@@ -3,14 +3,24 @@
 #
 #   setup.sh              `make setup`: the packages, a Go for this module, its modules
 #   setup.sh --vm DIR     the same as the Vagrant machine's provisioner; the project lies in DIR
-#   setup.sh --need WHAT  what make asks before it goes on: is here what it takes to build, lab (build and run) or
-#                         test? If not, root on Debian or Ubuntu gets it installed, anybody else is told how
+#   setup.sh --need WHAT  what make asks before it goes on: is here what it takes to build, lab (build and run),
+#                         test or bench? If not, root on Debian or Ubuntu gets it installed, anybody else is told how
 #   setup.sh --go         print the go command to build with
 set -eu
 
 lab_packages='stress busybox-static procps iproute2 util-linux'
 test_packages='make strace rsync ca-certificates'
 qemu_packages='qemu-system-x86 cpio kmod xz-utils zstd' # for internal/vm: the tests on the other cgroup layouts
+
+# The runtimes and engines that final/ is compared with and run under: program:package. A program that is there already,
+# wherever from, is left alone: somebody's docker-ce must not make way for Debian's docker.io.
+peers='runc:runc crun:crun containerd:containerd ctr:containerd dockerd:docker.io docker:docker.io podman:podman
+	conmon:conmon newuidmap:uidmap iptables:iptables'
+missing_peers() {
+	for p in $peers; do
+		PATH="$PATH:/usr/sbin:/sbin" command -v "${p%:*}" >/dev/null || echo "${p#*:}"
+	done | sort -u
+}
 
 say() { echo "setup: $*"; }
 die() { echo "setup: $*" >&2; exit 1; }
@@ -24,6 +34,8 @@ build) packages= ;;
 lab) packages=$lab_packages ;;
 *)
 	packages="$lab_packages $test_packages"
+	[ "$mode" = --vm ] || packages="$packages $(missing_peers)" # in the VM they are installed when first needed
+	[ "$what" = test ] || [ "$mode" = --vm ] || packages="$packages hyperfine" # bench, and `make setup`
 	if [ "$(uname -m)" = x86_64 ] && [ "$mode" != --vm ] && ! [ -e /etc/jocker-vm ]; then packages="$packages $qemu_packages"; fi
 	;;
 esac
@@ -59,8 +71,16 @@ log=$(mktemp) && trap 'rm -f "$log"' EXIT
 install() {
 	update
 	say "apt-get install $*"
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null ||
+	# No service starts, now or at the next boot: the tests start engines of their own, and nobody asked for others.
+	policy=/usr/sbin/policy-rc.d
+	if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; fi
+	trap 'rm -f "$log" $policy' EXIT
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q install -y --no-remove --no-install-recommends "$@" >"$log" 2>&1 </dev/null ||
 		{ tail -n 20 "$log" >&2; die "apt-get install $* failed: see above"; }
+	rm -f $policy
+	! command -v systemctl >/dev/null || for unit in $(dpkg -L $* 2>/dev/null | sed -n 's,^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\)$,\2,p'); do
+		systemctl -q disable "$unit" >/dev/null 2>&1 || true
+	done
 }
 
 install_go() {
