@@ -21,10 +21,12 @@ type Group struct {
 // cgroupsPath is config.json's linux.cgroupsPath. An absolute path counts from where the hierarchy is
 // mounted. A relative one counts from the caller's own cgroup on v1, and from the parent of that one on
 // v2, where a cgroup that holds processes can give its children no controllers. Without a path, it is
-// "/ID".
+// "/ID", or for an ordinary user "ID".
 func Locate(cgroupsPath, id string) (*Group, error) {
 	if cgroupsPath == "" {
-		cgroupsPath = "/" + id
+		if cgroupsPath = id; !limited() {
+			cgroupsPath = "/" + id
+		}
 	}
 	if err := checkPath(cgroupsPath); err != nil {
 		return nil, err

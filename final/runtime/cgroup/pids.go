@@ -90,3 +90,6 @@ func gone(err error) bool {
 	}
 	return err == unix.ENOENT || err == unix.ENODEV
 }
+
+// unsupported tells whether an error means that the kernel has the file but does not count: pressure, if turned off.
+func unsupported(err error) bool { return err == unix.EOPNOTSUPP }
