@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
@@ -68,9 +69,9 @@ func check(err error) {
 type box struct {
 	t *testing.T
 	Config
-	dir    string // of the bundle
-	script string // what the shell in the container does
-	files  []*os.File
+	dir   string // of the bundle
+	files []*os.File
+	times bool
 }
 
 // newBox returns a container with the mounts that every test needs.
@@ -135,12 +136,13 @@ type order struct {
 	Config Config
 	Script string
 	Files  int
+	Times  bool // each step's time goes to stdout, in ns
 }
 
 // run makes the container and runs a shell script in it. It returns what the script wrote, and an error in words.
 func (b *box) run(script string) (out, failure string) {
 	b.t.Helper()
-	data, err := json.Marshal(order{b.Config, script, len(b.files)})
+	data, err := json.Marshal(order{b.Config, script, len(b.files), b.times})
 	require.NoError(b.t, err)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{stageEnv + "=container", "ORDER=" + string(data), "PATH=/bin"}
@@ -198,8 +200,16 @@ func childContainer() {
 		files = append(files, os.NewFile(uintptr(3+i), "source"))
 	}
 	r.Take(files)
+	var report step.Report
+	if o.Times {
+		report = func(_ int, s *step.Step, took time.Duration, err error) error {
+			what, _ := s.Say()
+			fmt.Printf("%8d %s\n", took.Nanoseconds(), what)
+			return nil
+		}
+	}
 	for _, steps := range [][]step.Step{r.Mount(), r.Enter(), r.Protect()} {
-		check(step.Apply(steps, step.Init, nil, nil))
+		check(step.Apply(steps, step.Init, nil, report))
 	}
 	check(syscall.Exec("/bin/busybox", []string{"sh", "-c", o.Script}, []string{"PATH=/bin"}))
 }

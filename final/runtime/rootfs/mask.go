@@ -85,24 +85,25 @@ func (r *Rootfs) sayMaskPaths() (what, call string) {
 		`for each: open_tree("/dev/null" or an empty tmpfs, OPEN_TREE_CLONE); move_mount(path)`
 }
 
-// maskPath covers a place, and closes it. The tmpfs is made for the first directory; the others get views of it.
-func (r *Rootfs) maskPath(path string, place, null int, empty *int) (err error) {
-	cover := null
-	if isDirectory(place) {
-		if *empty < 0 {
-			*empty, err = newMount("tmpfs", "tmpfs", []string{"ro"}, r.labelled("tmpfs", nil), unix.MOUNT_ATTR_RDONLY)
-		}
-		cover = *empty
-	}
-	tree := -1
-	if err == nil {
-		tree, err = cloneTree(cover, "", false)
+// maskPath covers a place, and closes it. The first directory gets the tmpfs itself, the others views of it.
+func (r *Rootfs) maskPath(path string, place, null int, empty *int) error {
+	tree, err := -1, error(nil)
+	switch {
+	case !isDirectory(place):
+		tree, err = cloneTree(null, "", false)
+	case *empty < 0:
+		tree, err = newMount("tmpfs", "tmpfs", []string{"ro"}, r.labelled("tmpfs", nil), unix.MOUNT_ATTR_RDONLY)
+		*empty = tree
+	default:
+		tree, err = cloneTree(*empty, "", false)
 	}
 	if err != nil {
 		unix.Close(place)
 		return err
 	}
-	defer unix.Close(tree)
+	if tree != *empty {
+		defer unix.Close(tree)
+	}
 	m := mount{dest: path}
 	return m.attach(tree, place)
 }

@@ -154,7 +154,7 @@ func (r *Rootfs) target(m *mount, directory bool) (place int, existed bool, err 
 		return place, true, nil
 	}
 	if err == unix.ENOENT {
-		if place, err = r.place(m.dest, directory); err != nil || resolve == inRoot {
+		if place, err = r.create(m.dest, directory); err != nil || resolve == inRoot {
 			return place, false, err
 		}
 		unix.Close(place)

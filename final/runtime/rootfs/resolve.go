@@ -50,13 +50,22 @@ var errLink = errors.New("it is a symbolic link")
 // place finds a path of the container, and makes what is missing: directories, and at the end another
 // directory or an empty file.
 func (r *Rootfs) place(path string, directory bool) (fd int, err error) {
+	if fd, err = r.open(path, 0); err != unix.ENOENT {
+		return fd, r.openError(path, err)
+	}
+	return r.create(path, directory)
+}
+
+// create makes what is missing of a path. A link to something that does not exist is followed, in the
+// container's tree, and what it leads to is made.
+func (r *Rootfs) create(path string, directory bool) (fd int, err error) {
 	for links := 0; links < 40; links++ {
-		if fd, err = r.open(path, 0); err != unix.ENOENT {
-			return fd, r.openError(path, err)
-		}
-		var next string
-		if fd, next, err = r.make(path, directory); err != nil || next == "" {
+		fd, next, err := r.make(path, directory)
+		if err != nil || next == "" {
 			return fd, err
+		}
+		if fd, err = r.open(next, 0); err != unix.ENOENT {
+			return fd, r.openError(next, err)
 		}
 		path = next
 	}
@@ -64,7 +73,7 @@ func (r *Rootfs) place(path string, directory bool) (fd int, err error) {
 }
 
 // make makes what is missing of a path. If it meets a link to something that does not exist, it
-// returns the path that it leads to instead, for place to begin anew.
+// returns the path that it leads to instead.
 func (r *Rootfs) make(path string, directory bool) (fd int, next string, err error) {
 	parts := split(path)
 	fd, known, err := r.deepest(parts)
