@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -23,17 +24,37 @@ import (
 // kernel says of it.
 const initEnv = "PROCESS_TEST_INIT"
 
+// A start is what the test binary is told when it is started as init.
+type start struct {
+	Config
+	Root   string // chroot to it first; it is the test's way to be in a container
+	Before string // one of befores, to be called before all steps
+}
+
+// befores prepare init for a test: most play the hostile part.
+var befores = map[string]func(s *start, p *Init){}
+
 func init() {
-	if os.Getenv(initEnv) == "" {
+	text := os.Getenv(initEnv)
+	if text == "" {
 		return
 	}
 	runtime.LockOSThread() // the main thread, as in the runtime
-	var c Config
-	if err := json.Unmarshal([]byte(os.Getenv(initEnv)), &c); err != nil {
-		panic(err)
-	}
-	p := New(&c)
+	var s start
+	must(json.Unmarshal([]byte(text), &s))
+	p := New(&s.Config)
 	p.Warn = func(text string) { fmt.Fprintln(os.Stderr, "warning:", text) }
+	if s.Root != "" {
+		must(syscall.Mount("proc", s.Root+"/proc", "proc", 0, ""))
+		must(syscall.Mount("devpts", s.Root+"/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620"))
+	}
+	if s.Before != "" {
+		befores[s.Before](&s, p)
+	}
+	if s.Root != "" {
+		must(syscall.Chroot(s.Root))
+		must(syscall.Chdir("/"))
+	}
 	var steps []step.Step
 	steps = append(steps, p.Begin()...)
 	steps = append(steps, p.Inside()...)
@@ -44,32 +65,43 @@ func init() {
 	syscall.Exit(99)
 }
 
-// A child is init, before it is started.
-type child struct {
-	Config
-	cmd *exec.Cmd
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
-// newChild prepares an init that becomes the program, with a root directory of its own if root is
-// not empty, and in its own UTS namespace.
+// A child is init, before it is started.
+type child struct {
+	start
+	cmd     *exec.Cmd
+	started chan bool // closed when it runs
+}
+
+// newChild prepares an init that becomes the program, in namespaces of its own for host name and mounts.
 func newChild(t *testing.T, args ...string) *child {
 	require.Zero(t, os.Getuid(), "needs root: sudo go test ./final/runtime/process")
 	c := &child{cmd: exec.Command("/proc/self/exe")}
 	c.Process = &specs.Process{Cwd: "/", Args: args, Env: []string{"PATH=/usr/bin:/bin", "HOME=/root"}}
 	c.ID, c.Report, c.NoNewKeyring = "test", -1, true
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS, Unshareflags: syscall.CLONE_NEWNS}
 	return c
 }
 
 // run starts init and returns what came out on stdout and stderr, and the exit code.
 func (c *child) run(t *testing.T) (out, talk string, code int) {
 	t.Helper()
-	text, err := json.Marshal(c.Config)
+	text, err := json.Marshal(c.start)
 	require.NoError(t, err)
 	c.cmd.Env = []string{initEnv + "=" + string(text)}
 	var stdout, stderr bytes.Buffer
 	c.cmd.Stdout, c.cmd.Stderr = &stdout, &stderr
-	err = c.cmd.Run()
+	if err = c.cmd.Start(); err == nil {
+		if c.started != nil {
+			close(c.started)
+		}
+		err = c.cmd.Wait()
+	}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
@@ -106,4 +138,25 @@ func fields(text string, names ...string) map[string]string {
 		}
 	}
 	return got
+}
+
+// busybox makes a root directory with a busybox, and the files that are given by path and content.
+func busybox(t *testing.T, files map[string]string) string {
+	root := t.TempDir()
+	require.NoError(t, os.Chmod(root, 0o755))
+	for _, dir := range []string{"bin", "etc", "proc", "dev/pts", "tmp"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	content, err := os.ReadFile("/bin/busybox")
+	require.NoError(t, err, "needs busybox: apt-get install busybox-static")
+	require.NoError(t, os.WriteFile(filepath.Join(root, "bin/busybox"), content, 0o755))
+	for _, name := range []string{"sh", "cat", "id", "pwd", "env", "echo", "ls", "tty", "stty", "readlink"} {
+		require.NoError(t, os.Symlink("busybox", filepath.Join(root, "bin", name)))
+	}
+	for path, text := range files {
+		full := filepath.Join(root, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
+		require.NoError(t, os.WriteFile(full, []byte(text), 0o644))
+	}
+	return root
 }

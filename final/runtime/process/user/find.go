@@ -19,7 +19,8 @@ const (
 // A user by number changes the uid alone, as runc's `exec --user` does; a group, by number or name,
 // changes the gid. A user by name is looked up in the container's /etc/passwd, and brings the group
 // from there and, if the request names none, as supplementary groups those of /etc/group that list
-// the name, as Docker has it.
+// the name, as Docker has it. The group itself is among the supplementary ones, for else a program
+// could leave it, and with it the reach of a file's mode that keeps the group out (CVE-2022-36109).
 func (r Request) Find(before specs.User) (specs.User, error) { return r.find(before, passwd, group) }
 
 func (r Request) find(u specs.User, passwd, group string) (specs.User, error) {
@@ -32,7 +33,7 @@ func (r Request) find(u specs.User, passwd, group string) (specs.User, error) {
 		if !found {
 			return u, fmt.Errorf("user %q: the container's %s has no user %q; name one that it has, or give a number", r, passwd, r.User.Name)
 		}
-		u.UID, u.GID, u.AdditionalGids = e.uid, e.gid, nil
+		u.UID, u.GID = e.uid, e.gid
 		if r.Group == nil {
 			u.AdditionalGids, err = groupsOf(e, group)
 			return u, err
@@ -41,23 +42,34 @@ func (r Request) find(u specs.User, passwd, group string) (specs.User, error) {
 	if r.Group == nil {
 		return u, nil
 	}
-	u.GID = r.Group.ID
+	var err error
+	if u.GID, err = r.gid(group); err != nil {
+		return u, err
+	}
+	if r.User.Name != "" {
+		u.AdditionalGids = []uint32{u.GID}
+	}
+	return u, nil
+}
+
+// gid returns the number of the group that the request names.
+func (r Request) gid(group string) (gid uint32, err error) {
 	if r.Group.Name == "" {
-		return u, nil
+		return r.Group.ID, nil
 	}
 	found := false
-	err := lines(group, func(line []byte) bool {
-		name, _, gid, ok := parseGroup(line)
+	err = lines(group, func(line []byte) bool {
+		name, _, id, ok := parseGroup(line)
 		found = ok && string(name) == r.Group.Name
 		if found {
-			u.GID = gid
+			gid = id
 		}
 		return !found
 	})
 	if err == nil && !found {
 		err = fmt.Errorf("user %q: the container's %s has no group %q; name one that it has, or give a number", r, group, r.Group.Name)
 	}
-	return u, err
+	return gid, err
 }
 
 // find returns the first entry of passwd for which match says so.
@@ -74,8 +86,9 @@ func find(passwd string, match func(e *entry) bool) (e entry, found bool, err er
 // maxGroups is how many supplementary groups a process can have (NGROUPS_MAX of linux/limits.h).
 const maxGroups = 65536
 
-// groupsOf returns the groups that list a user as a member, but for the user's own.
+// groupsOf returns a user's own group, and those that list the user as a member.
 func groupsOf(e entry, group string) (gids []uint32, err error) {
+	gids = []uint32{e.gid}
 	err = lines(group, func(line []byte) bool {
 		_, members, gid, ok := parseGroup(line)
 		for ok && len(members) > 0 {
