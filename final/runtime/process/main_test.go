@@ -35,11 +35,19 @@ type start struct {
 var befores = map[string]func(s *start, p *Init){}
 
 func init() {
-	text := os.Getenv(initEnv)
-	if text == "" {
-		return
+	if os.Getenv(initEnv) != "" {
+		runtime.LockOSThread() // the main thread, as in the runtime
 	}
-	runtime.LockOSThread() // the main thread, as in the runtime
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(initEnv); text != "" {
+		beInit(text)
+	}
+	os.Exit(m.Run())
+}
+
+func beInit(text string) {
 	var s start
 	must(json.Unmarshal([]byte(text), &s))
 	p := New(&s.Config)

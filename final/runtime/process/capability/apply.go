@@ -41,14 +41,13 @@ func DropBounding(keep Set) error {
 			continue
 		}
 		_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uintptr(n), 0)
-		switch errno {
-		case 0:
-		case unix.EINVAL: // past the kernel's last capability
+		if errno == 0 {
+			continue
+		}
+		switch in, _, unknown := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0); {
+		case unknown != 0: // past the kernel's last capability
 			return nil
-		default:
-			if in, _, _ := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0); in == 0 {
-				continue // it had not been there
-			}
+		case in != 0: // and if it were not there, nothing would be wrong
 			return fail.Call(fmt.Sprintf("prctl(PR_CAPBSET_DROP, %v)", Set(1)<<n), errno,
 				"it needs CAP_SETPCAP; start the runtime as root, or in a user namespace")
 		}

@@ -66,7 +66,7 @@ func nearest(name string) string {
 	if !strings.HasPrefix(name, "CAP_") {
 		name = "CAP_" + name
 	}
-	best, least := "", 4
+	best, least := "", 3
 	for _, have := range names {
 		if d := distance(name, have); d < least {
 			best, least = have, d
