@@ -6,7 +6,8 @@
 #
 # Variables: LAB=03 (which lab, for shell and test), GUIDE=zh-CN (the guide's language), HOST=1,
 #            TARBALL=busybox.tar (rootfs), CMD="..." and LAYOUT=v1|hybrid|v2 (vm),
-#            RUN=REGEXP and V=1 (test: only some tests; all their output).
+#            RUN=REGEXP and V=1 (test: only some tests; all their output),
+#            LAB_SLOW=1 (wider time limits, for a machine without hardware virtualization).
 
 LABS := lab01 lab02 lab03 lab04 lab05 lab06
 IN_VM := $(LABS) shell rootfs test test-full conformance bench
@@ -47,7 +48,7 @@ endif
 ifeq ($(WHERE),vm)
 
 $(IN_VM):
-	@sh internal/make/in-vm.sh $@ $(foreach v,LAB GUIDE TARBALL RUN V,$(if $($v),'$v=$($v)'))
+	@sh internal/make/in-vm.sh $@ $(foreach v,LAB GUIDE TARBALL RUN V LAB_SLOW,$(if $($v),'$v=$($v)'))
 
 else
 
@@ -61,7 +62,7 @@ $(if $(N),$(if $(DIR),,$(error there is no lab $(LAB): LAB is 01 to 06)))
 
 # RUN_AS_ROOT works whatever sudo does to PATH.
 UID         := $(shell id -u)
-RUN_AS_ROOT := $(if $(filter 0,$(UID)),,sudo) env LAB_BIN="$(CURDIR)/bin" PATH="$(CURDIR)/bin:$$PATH:/usr/sbin:/sbin"
+RUN_AS_ROOT := $(if $(filter 0,$(UID)),,sudo) env LAB_BIN="$(CURDIR)/bin" $(if $(LAB_SLOW),LAB_SLOW=$(LAB_SLOW)) PATH="$(CURDIR)/bin:$$PATH:/usr/sbin:/sbin"
 
 # What a guide needs besides its own lab. (lab01 takes the place of stress where that is missing.)
 ALSO_02 := bin/mistakes bin/lab01
@@ -84,7 +85,7 @@ shell: need-lab $(if $(DIR),bin/lab bin/lab$(N) $(ALSO_$(N)))
 	@cd $(DIR) && $(RUN_AS_ROOT) bash || true
 
 test test-full: need-test build test-binaries
-	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' bash internal/make/test.sh
+	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' LAB_SLOW='$(LAB_SLOW)' bash internal/make/test.sh
 
 conformance: need-test bin/jocker-runtime
 	@echo "go build -o bin/conformance/ (the suite comes as a Go module)"

@@ -91,6 +91,8 @@
 // environment has the prompt "# "; busybox's shell with an environment of its own has "/ # ".
 // Job control is on, so bash reports a background job ("[1] <pid>") and its end ("[1]+  Done   …"), the latter at
 // the next prompt after it happened: "wait" makes that moment certain.
+// What mount(8) adds on a terminal if somebody has edited /etc/fstab since boot, as Vagrant does ("mount: (hint) your
+// fstab has been modified …", two lines), is shown but not compared.
 // A block must not be indented by four blanks or more, nor stand in a quotation.
 //
 // When the guide ends, well or not, all its processes are ended. Cgroups, mounts and files are the guide's

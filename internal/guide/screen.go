@@ -95,5 +95,24 @@ func (s *screen) erase(parameter string) {
 	}
 }
 
+// mountHint is what mount(8) says on a terminal if /etc/fstab is younger than systemd's reading of it. Vagrant touches
+// that file whenever it starts a machine.
+var mountHint = []string{
+	"mount: (hint) your fstab has been modified, but systemd still uses",
+	"       the old version; use 'systemctl daemon-reload' to reload.",
+}
+
+// withoutHint takes mountHint out of a command's output: it tells of the machine, and not of the command.
+func withoutHint(lines []string) (rest []string) {
+	for i := 0; i < len(lines); i++ {
+		if lines[i] == mountHint[0] && i+1 < len(lines) && lines[i+1] == mountHint[1] {
+			i++
+			continue
+		}
+		rest = append(rest, lines[i])
+	}
+	return rest
+}
+
 // tail returns the unfinished line.
 func (s *screen) tail() string { return string(s.now) }

@@ -6,6 +6,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestWithoutHint(t *testing.T) {
+	first, second := mountHint[0], mountHint[1]
+	for _, c := range []struct{ lines, want []string }{
+		{nil, nil},
+		{[]string{"a", "b"}, []string{"a", "b"}},
+		{[]string{first, second}, nil},
+		{[]string{"a", first, second, "b", first, second}, []string{"a", "b"}},
+		{[]string{first}, []string{first}}, // only the whole of it
+		{[]string{second, first, "a"}, []string{second, first, "a"}},
+	} {
+		require.Equal(t, c.want, withoutHint(c.lines))
+	}
+}
+
 func TestScreen(t *testing.T) {
 	for name, c := range map[string]struct {
 		written string

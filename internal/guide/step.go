@@ -120,7 +120,7 @@ func (p *player) tooLate(s *step, limit time.Duration, fail func(int, string) *F
 
 // compare compares the command's output with what is promised, and keeps what numbered placeholders stand for.
 func (p *player) compare(s *step, end pause, fail func(int, string) *Failure) error {
-	m := matcher{want: s.Output, got: p.session.output()}
+	m := matcher{want: s.Output, got: withoutHint(p.session.output())}
 	known, ok := m.compare(p.known)
 	if !ok {
 		f := fail(0, "the output is not what the guide promises")

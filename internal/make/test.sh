@@ -8,7 +8,7 @@
 #   - the labs' also on the other two, each in a qemu machine (internal/vm/run): those tests that depend on the layout,
 #     since emulation is slow. FULL=1 runs all. Inside a VM this part is left out.
 #
-# Environment: FULL=1 the whole matrices; RUN=REGEXP only these tests; V=1 as `go test -v`;
+# Environment: FULL=1 the whole matrices; RUN=REGEXP only these tests; V=1 as `go test -v`; LAB_SLOW=1 wider time limits;
 # TIMEOUT in seconds for a qemu machine, and what else internal/vm/run takes (MEM, SWAP, SUBTREE).
 set -u
 cd "$(dirname "$0")/../.." || exit
@@ -73,7 +73,7 @@ done
 sudo=()
 if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null || { echo 'test: the labs make cgroups and mounts, so testing them takes root, and this machine has no sudo: su -c "make test"' >&2; exit 1; }
-	sudo=(sudo --preserve-env=FULL,RUN,V)
+	sudo=(sudo --preserve-env=FULL,RUN,V,LAB_SLOW)
 fi
 
 here=$(layout)
