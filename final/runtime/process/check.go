@@ -59,7 +59,7 @@ func Check(c *Config, filter *seccomp.Filter) error {
 		}
 	}
 	if filter != nil {
-		return checkFilter(filter, p.NoNewPrivileges)
+		return checkFilter(filter)
 	}
 	return nil
 }
@@ -67,14 +67,10 @@ func Check(c *Config, filter *seccomp.Filter) error {
 // checkFilter asks the filter about the calls that init still makes once it is loaded. One that is
 // refused, or that waits for an answer of somebody who is not there yet, would end the container
 // without a word.
-func checkFilter(f *seccomp.Filter, noNewPrivs bool) error {
+func checkFilter(f *seccomp.Filter) error {
 	if f.Flags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 && !f.Allows("sendmsg") {
 		return fmt.Errorf("linux.seccomp: the filter does not simply allow sendmsg, by which init sends whoever listens at %q "+
 			"the descriptor to answer with, when the filter is loaded already; allow it", f.ListenerPath)
-	}
-	if !noNewPrivs && !f.Allows("capset") {
-		return fmt.Errorf("linux.seccomp: the filter does not allow capset, by which init drops its last right when the filter is loaded; " +
-			"allow it, or set process.noNewPrivileges: then init needs no right to load the filter")
 	}
 	if ret, _ := f.Ask("execve"); !f.Allows("execve") && ret&unix.SECCOMP_RET_ACTION_FULL != unix.SECCOMP_RET_USER_NOTIF {
 		return fmt.Errorf("linux.seccomp: the filter does not allow execve, by which init becomes the container's program when the filter is loaded; allow it")

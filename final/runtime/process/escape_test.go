@@ -66,9 +66,11 @@ func TestFiles(t *testing.T) {
 // number may be any.
 func TestReport(t *testing.T) {
 	for _, fd := range []int{5, 90} {
-		c := newChild(t, "/nonexist")
+		c := newChild(t, "/empty")
+		c.Root = busybox(t, map[string]string{"empty": ""})
+		require.NoError(t, os.Chmod(c.Root+"/empty", 0o755))
 		c.Before, c.Report = "report", fd
-		require.Equal(t, `find the program: exec: "/nonexist": stat /nonexist: no such file or directory (ENOENT): the container has no such file`, c.fails(t))
+		require.Equal(t, `become /empty: execve("/empty"): exec format error (ENOEXEC): the file is empty; was it copied whole?`, c.fails(t))
 
 		c = newChild(t, "ls", "/proc/self/fd")
 		c.Before, c.Report = "report", fd

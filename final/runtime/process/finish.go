@@ -75,7 +75,7 @@ func (p *Init) notifies() bool {
 }
 
 // loadFilter loads the seccomp filter. From then on every call of this thread is up to it, so only
-// execve is left, and before it, where no_new_privs is not set, the one capset that drops CAP_SYS_ADMIN.
+// execve is left; and sendmsg, if there is somebody to be notified.
 func (p *Init) loadFilter() step.Step {
 	return do("exec", 0,
 		func() (string, string) {
@@ -88,12 +88,7 @@ func (p *Init) loadFilter() step.Step {
 				return err
 			}
 			if listener >= 0 {
-				if err := p.sendListener(listener); err != nil {
-					return err
-				}
-			}
-			if p.filterNeedsAdmin() {
-				return p.caps.Restrict()
+				return p.sendListener(listener)
 			}
 			return nil
 		})

@@ -164,8 +164,11 @@ func causeOfID(errno unix.Errno, what string) string {
 	return ""
 }
 
-// capabilities sets all but the bounding set. If a seccomp filter has yet to be loaded, which needs
-// CAP_SYS_ADMIN unless no_new_privs is set, that one is held until then: Finish drops it.
+// capabilities sets all but the bounding set.
+//
+// To load a seccomp filter needs CAP_SYS_ADMIN, unless no_new_privs is set. If the process is not to
+// have that right, init holds it nevertheless until the filter is loaded, so that no calls are left to
+// be made under the filter. execve takes it away: see package capability.
 func (p *Init) capabilities() step.Step {
 	return do("identity", 0,
 		func() (string, string) {
@@ -174,7 +177,7 @@ func (p *Init) capabilities() step.Step {
 		},
 		func() error {
 			var extra capability.Set
-			if p.filterNeedsAdmin() {
+			if len(p.c.Filter) > 0 && !p.c.Process.NoNewPrivileges {
 				have, err := capability.Current()
 				if err != nil {
 					return err
@@ -187,8 +190,5 @@ func (p *Init) capabilities() step.Step {
 			return p.enterLate()
 		})
 }
-
-// filterNeedsAdmin says whether there is a filter whose loading needs CAP_SYS_ADMIN.
-func (p *Init) filterNeedsAdmin() bool { return len(p.c.Filter) > 0 && !p.c.Process.NoNewPrivileges }
 
 func isDenied(err error) bool { return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) }

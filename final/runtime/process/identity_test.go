@@ -98,6 +98,20 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// The program is looked up with the rights that execve will look at.
+func TestLookUpWithCapabilities(t *testing.T) {
+	override := []string{"CAP_DAC_OVERRIDE"}
+	c := newChild(t, "/bin/busybox", "echo", "here")
+	c.Root = busybox(t, nil)
+	require.NoError(t, os.Chmod(c.Root+"/bin/busybox", 0o700))
+	c.Process.User.UID, c.Process.User.GID = 1000, 1000
+	c.Process.Capabilities = &specs.LinuxCapabilities{Bounding: override, Permitted: override, Effective: override, Inheritable: override, Ambient: override}
+	require.Equal(t, "here\n", c.output(t))
+	c.cmd, c.Process.Capabilities = newChild(t).cmd, nil
+	require.Equal(t, `find the program: exec: "/bin/busybox": permission denied (EACCES): user 1000 of group 1000 may not execute it `+
+		"(mode 0700, owner 0:0); change its mode or its owner", c.fails(t))
+}
+
 // What can't be granted is left out, with a warning, as the specification wants it.
 func TestNotGrantable(t *testing.T) {
 	c := newChild(t, "cat", "/proc/self/status")

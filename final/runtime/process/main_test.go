@@ -69,7 +69,11 @@ func beInit(text string) {
 	steps = append(steps, p.Become()...)
 	steps = append(steps, p.Finish()...)
 	err := step.Apply(steps, step.Init, nil, nil)
-	syscall.Write(2, []byte(err.Error()+"\n"))
+	report := 2
+	if p.c.Report >= 0 {
+		report = p.c.Report
+	}
+	syscall.Write(report, []byte(err.Error()+"\n"))
 	syscall.Exit(99)
 }
 

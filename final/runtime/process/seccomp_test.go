@@ -23,16 +23,16 @@ func forbidding(t *testing.T, names ...string) *seccomp.Filter {
 	return f
 }
 
-// What init does itself, but for execve and capset, may all be forbidden: the filter comes last.
+// What init does itself, but for execve, may all be forbidden: the filter comes last.
 var initsCalls = []string{
-	"setsid", "keyctl", "sethostname", "prlimit64", "umask", "chdir", "getcwd", "fchown", "capget", "prctl", "setgroups", "setresgid", "setresuid",
+	"setsid", "keyctl", "sethostname", "prlimit64", "umask", "chdir", "getcwd", "fchown", "capget", "capset", "prctl", "setgroups", "setresgid", "setresuid",
 	"faccessat2", "newfstatat", "close_range", "seccomp", "sendmsg", "dup3", "personality",
 }
 
 func TestFilterIsLast(t *testing.T) {
+	root := busybox(t, nil)
 	for name, nnp := range map[string]bool{"no_new_privs": true, "CAP_SYS_ADMIN": false} {
 		t.Run(name, func(t *testing.T) {
-			root := busybox(t, nil)
 			c := newChild(t, "/bin/cat", "/proc/self/status")
 			c.Root, c.Hostname = root, "here"
 			c.Process.User = specs.User{UID: 1000, GID: 1000}
@@ -53,6 +53,15 @@ func TestFilterIsLast(t *testing.T) {
 				want["NoNewPrivs"] = "1"
 			}
 			require.Empty(t, cmp.Diff(want, fields(c.output(t), identityFields...)))
+
+			c.cmd = newChild(t).cmd // and root, with no other rights than that
+			c.Process.User, c.Process.Capabilities = specs.User{}, &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL"}}
+			want["Uid"], want["Gid"] = "0 0 0 0", "0 0 0 0"
+			want["CapInh"], want["CapAmb"] = "0000000000000000", "0000000000000000"
+			if nnp { // then what is bounding can't be gained any more
+				want["CapPrm"], want["CapEff"] = "0000000000000000", "0000000000000000"
+			}
+			require.Empty(t, cmp.Diff(want, fields(c.output(t), identityFields...)))
 		})
 	}
 }
@@ -66,16 +75,21 @@ func remove(list []string, name string) (rest []string) {
 	return rest
 }
 
+// The original limit of open files is back before the filter comes, which may forbid to set it.
+func TestFilesRestoredBeforeFilter(t *testing.T) {
+	c := newChild(t, "cat", "/proc/self/limits")
+	c.cmd.Path, c.cmd.Args = "/bin/sh", []string{"sh", "-c", "ulimit -Sn 123; exec /proc/" + itoa(unix.Getpid()) + "/exe"}
+	c.Process.NoNewPrivileges = true
+	f := forbidding(t, "prlimit64", "setrlimit")
+	c.Filter, c.FilterFlags = f.Program, f.Flags
+	require.Regexp(t, `(?m)^Max open files +123 `, c.output(t))
+}
+
 // A filter that would keep init from its last calls is refused beforehand.
 func TestFilterRefused(t *testing.T) {
 	c := &Config{Process: &specs.Process{NoNewPrivileges: true}}
 	require.EqualError(t, Check(c, forbidding(t, "execve")),
 		"linux.seccomp: the filter does not allow execve, by which init becomes the container's program when the filter is loaded; allow it")
-	require.NoError(t, Check(c, forbidding(t, "capset")))
-	c.Process.NoNewPrivileges = false
-	require.EqualError(t, Check(c, forbidding(t, "capset")),
-		"linux.seccomp: the filter does not allow capset, by which init drops its last right when the filter is loaded; "+
-			"allow it, or set process.noNewPrivileges: then init needs no right to load the filter")
 	f, err := seccomp.Compile(&specs.LinuxSeccomp{
 		DefaultAction: specs.ActAllow, ListenerPath: "/run/agent",
 		Syscalls: []specs.LinuxSyscall{{Names: []string{"sendmsg", "execve"}, Action: specs.ActNotify}},

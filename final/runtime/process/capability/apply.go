@@ -65,7 +65,8 @@ func Keep() error {
 }
 
 // Apply sets the calling thread's effective, permitted, inheritable and ambient sets. extra is added
-// to effective and permitted: rights that the caller needs once more, before it calls Restrict.
+// to effective and permitted: rights that the caller needs once more. They end with execve(2), which
+// works both sets out anew, from the others.
 func (s Sets) Apply(extra Set) error {
 	if err := s.capset(extra); err != nil {
 		return err
@@ -89,10 +90,6 @@ func (s Sets) Apply(extra Set) error {
 	}
 	return nil
 }
-
-// Restrict takes away what Apply had added. The ambient set stays as it is, as far as it is
-// permitted and inheritable. It is one system call, capset.
-func (s Sets) Restrict() error { return s.capset(0) }
 
 func (s Sets) capset(extra Set) error {
 	effective, permitted := s.Effective|extra, s.Permitted|extra

@@ -92,7 +92,7 @@ func TestMain(m *testing.M) {
 	must(DropBounding(want.Bounding))
 	must(want.Apply(1 << unix.CAP_SYS_ADMIN))
 	status()
-	must(want.Restrict())
+	must(want.Apply(0))
 	status()
 	must(DropBounding(want.Bounding)) // nothing to drop any more, so no right is needed
 	fmt.Println(DropBounding(0))

@@ -20,8 +20,8 @@
 //	P'(permitted) = P(inheritable) & F(inheritable) | F(permitted) & P(bounding) | P'(ambient)
 //	P'(effective) = F(effective) ? P'(permitted) : P'(ambient)
 //
-// where for root F(inheritable) and F(permitted) are taken to be full. So a container's root holds what
-// bounding leaves it; an ordinary user holds what is ambient; and inheritable should be empty, for else
+// where with no_new_privs set nothing comes into permitted that was not there, and for root F(inheritable) and F(permitted)
+// are taken to be full. So a container's root holds what bounding leaves it; an ordinary user holds what is ambient; and inheritable should be empty, for else
 // any file with inheritable bits gives an ordinary user rights which the image's author never meant
 // (CVE-2022-29162, in which the engines filled it by default). This package puts there what config.json
 // says and nothing else.
@@ -30,7 +30,7 @@
 //
 // Bits leave the bounding set only while CAP_SETPCAP is effective, and a change of the user id from 0
 // to another clears permitted and effective. So init drops from the bounding set first (DropBounding),
-// then changes the user with the thread's "keep capabilities" flag set (Keep), then sets the rest (Sets.Apply).
+// then changes the user with the thread's "keep capabilities" flag set (Keep), and then sets the rest (Sets.Apply).
 //
 // names.go has the names and their numbers, sets.go config.json's five lists as sets, and apply.go the
 // system calls. Every call here is for the calling thread alone, as capset(2) is; the caller locks the
