@@ -76,13 +76,31 @@ func shares(kind string) string {
 // optionError says that a file system does not take an option.
 func optionError(context int, kind, word string, err error) error {
 	cause := "the file system " + kind + " does not take the option " + quote(word)
-	if errno := errnoOf(err); errno == unix.EINVAL && (strings.HasPrefix(word, "gid=") || strings.HasPrefix(word, "uid=")) {
-		cause += "; in a user namespace the id must be one that is mapped"
+	if err == unix.EINVAL {
+		cause += idHint(word)
 	}
 	return fail.Call("fsconfig("+quote(kind)+", "+quote(word)+")", err, logged(context, cause))
 }
 
-func createCause(context int, kind, source string, err error) string {
+// listed writes options behind the word that names them.
+func listed(data []string) string {
+	if len(data) == 0 {
+		return ""
+	}
+	return " " + strings.Join(data, ",")
+}
+
+// idHint reminds of the ids of a user namespace, if there are ids among the options.
+func idHint(data ...string) string {
+	for _, word := range data {
+		if strings.HasPrefix(word, "gid=") || strings.HasPrefix(word, "uid=") {
+			return "; in a user namespace the id must be one that is mapped"
+		}
+	}
+	return ""
+}
+
+func createCause(context int, kind, source string, data []string, err error) string {
 	cause := ""
 	switch err {
 	case unix.EPERM:
@@ -96,7 +114,7 @@ func createCause(context int, kind, source string, err error) string {
 	case unix.EACCES, unix.EROFS:
 		cause = "the source " + quote(source) + " can only be read; add the option ro"
 	case unix.EINVAL:
-		cause = "an option or the source " + quote(source) + " does not fit the file system " + kind
+		cause = "the file system " + kind + " does not take one of the options" + listed(data) + ", or not the source " + quote(source) + idHint(data...)
 	case unix.ENOSPC:
 		cause = "a limit on mounts or user namespaces is reached (/proc/sys/fs/mount-max, /proc/sys/user)"
 	case unix.ENOMEM:

@@ -99,7 +99,7 @@ func (m *mount) doHierarchy(r *Rootfs, all int, h *Hierarchy) error {
 // same mount, cheaper and without the kernel's lock on all cgroups.
 func (m *mount) hierarchy(r *Rootfs, h *Hierarchy) (tree int, err error) {
 	o := options{set: hierarchyAttributes | m.set&unix.MOUNT_ATTR_RDONLY}
-	if h.Path != "" && !r.joinsCgroup() {
+	if h.Path != "" && !joinsCgroup(r.cfg) {
 		if tree, err = cloneTree(unix.AT_FDCWD, h.Path, false); err != nil {
 			return -1, err
 		}
@@ -116,9 +116,9 @@ func (m *mount) hierarchy(r *Rootfs, h *Hierarchy) (tree int, err error) {
 }
 
 // joinsCgroup says whether the container's cgroup namespace is one that was there before.
-func (r *Rootfs) joinsCgroup() bool {
-	for i := range r.cfg.Namespaces {
-		if ns := &r.cfg.Namespaces[i]; ns.Type == specs.CgroupNamespace {
+func joinsCgroup(c *Config) bool {
+	for i := range c.Namespaces {
+		if ns := &c.Namespaces[i]; ns.Type == specs.CgroupNamespace {
 			return ns.Path != ""
 		}
 	}

@@ -138,7 +138,7 @@ func parseMountinfo(text string) map[string]string {
 		f := strings.Fields(line)
 		rest := strings.Join(f[5:], " ")
 		rest = regexp.MustCompile(` (master|shared|propagate_from):\d+`).ReplaceAllString(rest, " $1")
-		lines[f[4]] = f[3] + " " + rest
+		lines[f[4]] = f[3] + " " + strings.TrimSuffix(rest, ",inode64") // how a tmpfs is built on some kernels
 	}
 	return lines
 }

@@ -70,8 +70,10 @@ type box struct {
 	t *testing.T
 	Config
 	dir   string // of the bundle
+	stage string // the child
 	files []*os.File
 	times bool
+	join  []string // cgroup.procs of the cgroups that the container is in
 }
 
 // newBox returns a container with the mounts that every test needs.
@@ -88,7 +90,7 @@ func newBox(t *testing.T) *box {
 	binary, err := os.ReadFile(busybox)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "bin/busybox"), binary, 0o755))
-	b := &box{t: t, dir: dir}
+	b := &box{t: t, dir: dir, stage: "container"}
 	b.Config = Config{Root: root, Bundle: dir, Namespaces: []specs.LinuxNamespace{
 		{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace},
@@ -137,20 +139,20 @@ type order struct {
 	Script string
 	Files  int
 	Times  bool // each step's time goes to stdout, in ns
+	Join   []string
 }
 
 // run makes the container and runs a shell script in it. It returns what the script wrote, and an error in words.
 func (b *box) run(script string) (out, failure string) {
 	b.t.Helper()
-	data, err := json.Marshal(order{b.Config, script, len(b.files), b.times})
+	data, err := json.Marshal(order{b.Config, script, len(b.files), b.times, b.join})
 	require.NoError(b.t, err)
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = []string{stageEnv + "=container", "ORDER=" + string(data), "PATH=/bin"}
+	cmd.Env = []string{stageEnv + "=" + b.stage, "ORDER=" + string(data), "PATH=/bin"}
 	cmd.ExtraFiles = b.files
 	flags := map[specs.LinuxNamespaceType]uintptr{
 		specs.PIDNamespace: unix.CLONE_NEWPID, specs.NetworkNamespace: unix.CLONE_NEWNET, specs.IPCNamespace: unix.CLONE_NEWIPC,
-		specs.UTSNamespace: unix.CLONE_NEWUTS, specs.MountNamespace: unix.CLONE_NEWNS, specs.CgroupNamespace: unix.CLONE_NEWCGROUP,
-		specs.UserNamespace: unix.CLONE_NEWUSER,
+		specs.UTSNamespace: unix.CLONE_NEWUTS, specs.MountNamespace: unix.CLONE_NEWNS, specs.UserNamespace: unix.CLONE_NEWUSER,
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, ns := range b.Namespaces {
@@ -189,10 +191,19 @@ func sysMappings(list []specs.LinuxIDMapping) (ids []syscall.SysProcIDMap) {
 	return ids
 }
 
+// between is what a child does between Enter and Protect.
+var between func(r *Rootfs)
+
 // childContainer is init.
 func childContainer() {
 	var o order
 	check(json.Unmarshal([]byte(os.Getenv("ORDER")), &o))
+	for _, procs := range o.Join {
+		check(os.WriteFile(procs, []byte("0"), 0))
+	}
+	if o.Config.has(specs.CgroupNamespace) && !joinsCgroup(&o.Config) {
+		check(unix.Unshare(unix.CLONE_NEWCGROUP)) // its root is the cgroup that we are in
+	}
 	r, err := New(&o.Config)
 	check(err)
 	var files []*os.File
@@ -208,8 +219,11 @@ func childContainer() {
 			return nil
 		}
 	}
-	for _, steps := range [][]step.Step{r.Mount(), r.Enter(), r.Protect()} {
-		check(step.Apply(steps, step.Init, nil, report))
+	check(step.Apply(r.Mount(), step.Init, nil, report))
+	check(step.Apply(r.Enter(), step.Init, nil, report))
+	if between != nil {
+		between(r)
 	}
+	check(step.Apply(r.Protect(), step.Init, nil, report))
 	check(syscall.Exec("/bin/busybox", []string{"sh", "-c", o.Script}, []string{"PATH=/bin"}))
 }

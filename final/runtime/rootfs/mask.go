@@ -3,7 +3,6 @@ package rootfs
 import (
 	"strings"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/fail"
@@ -114,7 +113,7 @@ func (r *Rootfs) null() (fd int, err error) {
 	if err != nil {
 		return -1, r.openError("/dev/null", err)
 	}
-	if err = isDevice(fd, &specs.LinuxDevice{Path: "/dev/null", Major: 1, Minor: 3}, unix.S_IFCHR); err != nil {
+	if err = isDevice(fd, &defaults[0], unix.S_IFCHR|0o666); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}

@@ -101,7 +101,7 @@ func newMount(kind, source string, super, data []string, set uint64) (tree int, 
 		return -1, err
 	}
 	if err := unix.FsconfigCreate(context); err != nil {
-		return -1, fail.Call("fsconfig("+quote(kind)+", FSCONFIG_CMD_CREATE)", err, createCause(context, kind, source, err))
+		return -1, fail.Call("fsconfig("+quote(kind)+", FSCONFIG_CMD_CREATE)", err, createCause(context, kind, source, data, err))
 	}
 	tree, err = unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, int(set))
 	if err != nil {
@@ -148,7 +148,7 @@ func (m *mount) reconfigure(place int) error {
 		return err
 	}
 	if err := unix.FsconfigReconfigure(context); err != nil {
-		return fail.Call("fsconfig("+quote(m.dest)+", FSCONFIG_CMD_RECONFIGURE)", err, createCause(context, m.Type, m.Source, err))
+		return fail.Call("fsconfig("+quote(m.dest)+", FSCONFIG_CMD_RECONFIGURE)", err, createCause(context, m.Type, m.Source, m.data, err))
 	}
 	return nil
 }
