@@ -23,11 +23,7 @@ func (p *Init) Finish() []step.Step {
 	if p.c.Personality != nil {
 		steps = append(steps, p.personality())
 	}
-	steps = append(steps, p.setRlimits(), p.closeFiles())
-	if len(p.c.Filter) > 0 {
-		steps = append(steps, p.loadFilter())
-	}
-	return append(steps, p.exec())
+	return append(steps, p.setRlimits(), p.closeFiles(), p.exec())
 }
 
 //go:linkname isPollDescriptor internal/poll.IsPollDescriptor
@@ -49,7 +45,7 @@ func (p *Init) closeFiles() step.Step {
 		func() error {
 			var keep []int
 			for fd := first; fd < first+64; fd++ {
-				if fd == p.c.Report || isPollDescriptor(uintptr(fd)) || len(p.c.Filter) > 0 && p.notifies() && fd == p.c.Notify {
+				if fd == p.c.Report || isPollDescriptor(uintptr(fd)) || p.notifies() && fd == p.c.Notify {
 					keep = append(keep, fd)
 				}
 			}
@@ -70,28 +66,45 @@ func (p *Init) closeFiles() step.Step {
 		})
 }
 
+// notifies says whether the filter asks somebody outside.
 func (p *Init) notifies() bool {
-	return p.c.FilterFlags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
+	return len(p.c.Filter) > 0 && p.c.FilterFlags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
 }
 
-// loadFilter loads the seccomp filter. From then on every call of this thread is up to it, so only
-// execve is left; and sendmsg, if there is somebody to be notified.
-func (p *Init) loadFilter() step.Step {
-	return do("exec", 0,
-		func() (string, string) {
-			return fmt.Sprintf("load a seccomp filter of %d instructions", len(p.c.Filter)), "seccomp(SECCOMP_SET_MODE_FILTER, ...)"
+// exec loads the seccomp filter and becomes the user's program: one step, so that nothing comes in
+// between, not even the report of a step, that the filter might forbid.
+//
+// syscall.Exec keeps the Go runtime from starting a thread meanwhile, which the kernel would refuse.
+func (p *Init) exec() step.Step {
+	args := p.c.Process.Args
+	return do("exec", 3,
+		func() (what, call string) {
+			what, call = "become "+args[0], fmt.Sprintf("execve(%q, [%s])", args[0], quoted(args))
+			if n := len(p.c.Filter); n > 0 {
+				what = fmt.Sprintf("load a seccomp filter of %d instructions, and %s", n, what)
+				call = "seccomp(SECCOMP_SET_MODE_FILTER, ...); " + call
+			}
+			return what, call
 		},
 		func() error {
-			// the other threads are the Go runtime's, and about to vanish
-			listener, err := seccomp.Load(p.c.Filter, p.c.FilterFlags&^unix.SECCOMP_FILTER_FLAG_TSYNC)
-			if err != nil {
-				return err
+			if len(p.c.Filter) > 0 {
+				if err := p.loadFilter(); err != nil {
+					return err
+				}
 			}
-			if listener >= 0 {
-				return p.sendListener(listener)
-			}
-			return nil
+			err := syscall.Exec(p.program, args, p.env)
+			return fail.Call(fmt.Sprintf("execve(%q)", p.program), err, lookup.Why(p.program, args, p.env, err))
 		})
+}
+
+// loadFilter loads the seccomp filter, for this thread: the others are the Go runtime's, and about to
+// vanish. From then on every call of the thread is up to the filter.
+func (p *Init) loadFilter() error {
+	listener, err := seccomp.Load(p.c.Filter, p.c.FilterFlags&^unix.SECCOMP_FILTER_FLAG_TSYNC)
+	if err == nil && listener >= 0 {
+		err = p.sendListener(listener)
+	}
+	return err
 }
 
 // sendListener hands over who answers for the kernel, and what it should know of the container.
@@ -101,19 +114,6 @@ func (p *Init) sendListener(listener int) error {
 			"whoever listens at linux.seccomp.listenerPath has gone, or the filter itself forbids sendmsg")
 	}
 	return nil
-}
-
-// exec becomes the user's program. syscall.Exec keeps the Go runtime from starting a thread
-// meanwhile, which the kernel would refuse.
-func (p *Init) exec() step.Step {
-	args := p.c.Process.Args
-	call := func() string { return fmt.Sprintf("execve(%q, [%s])", p.program, quoted(args)) }
-	return do("exec", 3,
-		func() (string, string) { return "become " + args[0], call() },
-		func() error {
-			err := syscall.Exec(p.program, args, p.env)
-			return fail.Call(fmt.Sprintf("execve(%q)", p.program), err, lookup.Why(p.program, args, p.env, err))
-		})
 }
 
 // quoted writes arguments as strace does, the first few of them.

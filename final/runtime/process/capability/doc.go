@@ -20,11 +20,11 @@
 //	P'(permitted) = P(inheritable) & F(inheritable) | F(permitted) & P(bounding) | P'(ambient)
 //	P'(effective) = F(effective) ? P'(permitted) : P'(ambient)
 //
-// where with no_new_privs set nothing comes into permitted that was not there, and for root F(inheritable) and F(permitted)
-// are taken to be full. So a container's root holds what bounding leaves it; an ordinary user holds what is ambient; and inheritable should be empty, for else
-// any file with inheritable bits gives an ordinary user rights which the image's author never meant
-// (CVE-2022-29162, in which the engines filled it by default). This package puts there what config.json
-// says and nothing else.
+// where for root F(inheritable) and F(permitted) are taken to be full, and with no_new_privs set nothing
+// comes into permitted that was not there before. So a container's root holds what bounding leaves it,
+// an ordinary user what is ambient. Inheritable should be empty: else any file with inheritable bits
+// gives an ordinary user rights which nobody meant to give (CVE-2022-29162, in which engines filled
+// it by default). This package puts there what config.json says and nothing else.
 //
 // # The order
 //
