@@ -19,6 +19,9 @@ import (
 // fails, it has removed what it made.
 func (g *Group) Create() error {
 	for i := range g.Hierarchies {
+		g.Hierarchies[i].ours = false
+	}
+	for i := range g.Hierarchies {
 		if err := g.Hierarchies[i].create(); err != nil {
 			_ = g.Discard()
 			return err
@@ -29,6 +32,7 @@ func (g *Group) Create() error {
 
 // create makes the directory of one hierarchy, and those above it.
 func (h *Hierarchy) create() error {
+	h.ours = false
 	dir := h.Dir()
 	parent := dir[:strings.LastIndexByte(dir, '/')]
 	if h.Version == 2 {

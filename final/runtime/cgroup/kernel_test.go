@@ -21,6 +21,12 @@ const childEnv = "CGROUP_TEST_CHILD"
 var children = map[string]func(){
 	"wait": func() { os.Stdin.Read(make([]byte, 1)) },
 	"join": childJoin,
+	"spin": func() {
+		go func() { os.Stdin.Read(make([]byte, 1)); os.Exit(0) }()
+		for {
+		}
+	},
+	"hog": childHog,
 }
 
 func TestMain(m *testing.M) {
@@ -155,4 +161,18 @@ func childJoin() {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// childHog waits until its standard input is closed, and uses memory.
+func childHog() {
+	os.Stdin.Read(make([]byte, 1))
+	var all [][]byte
+	for i := 0; i < 64; i++ {
+		mib := make([]byte, 1<<20)
+		for j := 0; j < len(mib); j += 4096 {
+			mib[j] = 1
+		}
+		all = append(all, mib)
+	}
+	fmt.Println(len(all))
 }

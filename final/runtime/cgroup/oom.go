@@ -81,38 +81,36 @@ func (o *OOM) watch1() (err error) {
 func (o *OOM) Wait(limit time.Duration) (happened bool, err error) {
 	end := time.Now().Add(limit)
 	for {
-		ms := -1
-		if limit >= 0 {
-			ms = int(max(0, (time.Until(end)+time.Millisecond-1)/time.Millisecond))
-		}
-		fds := []unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, ms)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return false, fail.Call("poll(…)", err, "")
-		case n == 0:
-			return false, nil
-		}
 		if happened, err = o.look(); happened || err != nil {
 			return happened, err
+		}
+		ms := -1
+		if limit >= 0 {
+			left := time.Until(end)
+			if left <= 0 {
+				return false, nil
+			}
+			ms = int((left + time.Millisecond - 1) / time.Millisecond)
+		}
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLIN}}, ms); err != nil && err != unix.EINTR {
+			return false, fail.Call("poll(…)", err, "")
 		}
 	}
 }
 
-// look finds out what a wake-up means.
+// look finds out what has happened since it looked last.
 func (o *OOM) look() (happened bool, err error) {
 	var buf [4096]byte
-	if _, err := unix.Read(o.fd, buf[:]); err != nil && err != unix.EAGAIN && err != unix.EINTR {
-		return false, fail.Call("read(inotify)", err, "")
+	_, err = unix.Read(o.fd, buf[:])
+	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		return false, fail.Call(fmt.Sprintf("read(%d)", o.fd), err, "")
 	}
 	dir := o.h.Dir()
 	if o.h.Version == 1 { // which also wakes us when the cgroup is removed
 		if unix.Access(dir+"/memory.oom_control", unix.F_OK) != nil {
 			return false, io.EOF
 		}
-		return true, nil
+		return err == nil, nil
 	}
 	text, err := read(dir + "/memory.events")
 	if gone(err) {

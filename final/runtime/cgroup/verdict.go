@@ -10,8 +10,7 @@ import (
 type Verdict struct {
 	// OOMKills is how many processes the kernel has killed for want of memory.
 	OOMKills uint64 `json:"oomKills,omitempty"`
-	// MemoryHits is how often memory's own limit was hit. If it is 0 and there are OOMKills, it was a cgroup
-	// above that was full, or the machine.
+	// MemoryHits is how often memory's own limit was hit, in vain. v1 of some kernels (6.18) does not count it.
 	MemoryHits uint64 `json:"memoryHits,omitempty"`
 	// MemoryLimit and MemoryPeak are in bytes; no limit is the greatest number, an unknown peak 0 (v2 before Linux 5.19).
 	MemoryLimit uint64 `json:"memoryLimit,omitempty"`
@@ -65,9 +64,18 @@ func (r *reader) verdict1(v *Verdict) error {
 		control := below.text("memory.oom_control")
 		v.OOMKills += value(control, "oom_kill") // since Linux 4.13
 		v.Stopped = v.Stopped || value(control, "oom_kill_disable") == 1 && value(control, "under_oom") == 1
-		v.MemoryHits += below.number("memory.failcnt")
+		// Where both limits are the same, it is that of memory and swap together which is hit.
+		v.MemoryHits += below.number("memory.failcnt") + below.number("memory.memsw.failcnt")
 		return below.err
 	})
+}
+
+// Own tells whether the container's own limit of memory was reached. If it wasn't, and there are OOMKills, it was a cgroup above
+// that was full, or the machine.
+func (v *Verdict) Own() bool {
+	// Memory is charged in pages, and in several at a time: a limit is never used to the last byte.
+	const near = 256 << 10
+	return v.MemoryHits > 0 || v.MemoryPeak > 0 && v.MemoryPeak+min(near, v.MemoryLimit/8) >= v.MemoryLimit
 }
 
 // Words says in sentences what happened, and what would help; nothing if no limit was in the way. A limit of memory that
@@ -81,7 +89,7 @@ func (v *Verdict) Words() (words []string) {
 	case v.Stopped:
 		words = append(words, fmt.Sprintf("out of memory: the container has reached its limit of %d bytes and stands still, for its OOM killer is turned off "+
 			"(linux.resources.memory.disableOOMKiller); raise memory.limit, or kill a process", v.MemoryLimit))
-	case v.OOMKills > 0 && v.MemoryHits == 0:
+	case v.OOMKills > 0 && !v.Own():
 		words = append(words, fmt.Sprintf("out of memory: the kernel killed %s, not for the container's own limit, which was never hit, but for "+
 			"that of a cgroup above, or because the machine had none left; see dmesg", processesKilled(v.OOMKills)))
 	case v.OOMKills > 0:

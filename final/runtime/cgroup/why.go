@@ -59,7 +59,15 @@ func (h *Hierarchy) whyMissing(dir, file string) string {
 	if unix.Access(dir, unix.F_OK) != nil {
 		return "the cgroup is gone; was it removed meanwhile?"
 	}
-	controller, _, _ := strings.Cut(file, ".")
+	controller, rest, _ := strings.Cut(file, ".")
+	if strings.Contains(rest, "weight") && (controller == "blkio" || controller == "io") {
+		return "the kernel has no I/O scheduler that shares out by weight; modprobe bfq, and choose it in /sys/block/DEVICE/queue/scheduler"
+	}
+	if controller == "hugetlb" {
+		if size, _, _ := strings.Cut(rest, "."); unix.Access(dir+"/hugetlb.2MB."+rest[strings.LastIndexByte(rest, '.')+1:], unix.F_OK) == nil {
+			return "this machine has no huge pages of " + size + "; see /sys/kernel/mm/hugepages"
+		}
+	}
 	if controller == "cgroup" || h.Version == 1 && h.has(controller) {
 		return "this kernel has no such file: it is too old, too new or built without it"
 	}
