@@ -23,16 +23,21 @@ func (p *Init) Begin() []step.Step {
 func (p *Init) session() step.Step {
 	return do("session", 0,
 		func() (string, string) { return "lead a new session", "setsid()" },
-		func() error {
-			_, _, errno := unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
-			if errno == 0 {
-				return nil
-			}
-			if sid, _ := unix.Getsid(0); errno == unix.EPERM && sid == unix.Getpid() {
-				return nil // it leads one already
-			}
-			return fail.Call("setsid()", errno, "the process leads a process group; it must be started without Setpgid")
-		})
+		Setsid)
+}
+
+// Setsid makes the process lead a new session; if it leads one already, that is well. The kernel takes
+// its time over it, a tenth of a millisecond and more, for a session is also a group to its scheduler
+// (sched(7), "The autogroup feature"). Init may call it beforehand, while it has nothing else to do.
+func Setsid() error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
+	if errno == 0 {
+		return nil
+	}
+	if sid, _ := unix.Getsid(0); errno == unix.EPERM && sid == unix.Getpid() {
+		return nil
+	}
+	return fail.Call("setsid()", errno, "the process leads a process group; it must be started without Setpgid")
 }
 
 // The permissions of a container's keyring (linux/keyctl.h): its possessor may do everything, and its

@@ -78,12 +78,16 @@ func (p *Init) bounding() step.Step {
 			if err != nil {
 				return err
 			}
+			have.Bounding, err = capability.DropBounding(asked.Bounding)
+			if err != nil {
+				return err
+			}
 			var missing []string
 			p.caps, missing = asked.Grantable(have)
 			for _, text := range missing {
 				p.warn(text)
 			}
-			return capability.DropBounding(p.caps.Bounding)
+			return nil
 		})
 }
 

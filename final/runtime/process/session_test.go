@@ -186,12 +186,22 @@ func TestConnect(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ENOENT)
 }
 
-// A kernel without the security module refuses, by name.
+// A kernel without the security module refuses, by name; and one that has it, by the profile's.
 func TestLabels(t *testing.T) {
 	c := newChild(t, "true")
-	c.Process.ApparmorProfile = "docker-default"
-	require.Equal(t, `confine the program by the AppArmor profile docker-default: write("/proc/thread-self/attr/apparmor/exec", "exec docker-default"): `+
-		"invalid argument (EINVAL): the kernel has no AppArmor, or it is not enabled; take out process.apparmorProfile", c.fails(t))
+	c.Process.ApparmorProfile = "no such profile"
+	want := "invalid argument (EINVAL): the kernel has no AppArmor, or it is not enabled; take out process.apparmorProfile"
+	enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	if string(enabled) == "Y\n" {
+		want = "no such file or directory (ENOENT): the kernel has no profile of that name; load it with apparmor_parser(8)"
+	}
+	require.Equal(t, `confine the program by the AppArmor profile no such profile: `+
+		`write("/proc/thread-self/attr/apparmor/exec", "exec no such profile"): `+want, c.fails(t))
+	if string(enabled) == "Y\n" {
+		c = newChild(t, "cat", "/proc/self/attr/current")
+		c.Process.ApparmorProfile = "unconfined"
+		require.Equal(t, "unconfined\n", c.output(t))
+	}
 
 	c = newChild(t, "true")
 	c.Process.SelinuxLabel = "system_u:system_r:container_t:s0"

@@ -8,51 +8,43 @@ import (
 	"jocker/final/runtime/fail"
 )
 
-// Current returns the sets of the calling thread but for Ambient. Bounding has the bits that are
-// there of the capabilities that this package knows.
+// Current returns the effective, permitted and inheritable sets of the calling thread.
 func Current() (Sets, error) {
 	var data [2]unix.CapUserData
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return Sets{}, fail.Call("capget({_LINUX_CAPABILITY_VERSION_3, 0})", err, "")
 	}
-	s := Sets{
+	return Sets{
 		Effective:   join(data[0].Effective, data[1].Effective),
 		Permitted:   join(data[0].Permitted, data[1].Permitted),
 		Inheritable: join(data[0].Inheritable, data[1].Inheritable),
-	}
-	for n := range names {
-		in, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0)
-		if errno != 0 { // the kernel has fewer than this package knows
-			break
-		}
-		s.Bounding |= Set(in) << n
-	}
-	return s, nil
+	}, nil
 }
 
 func join(low, high uint32) Set { return Set(high)<<32 | Set(low) }
 
 // DropBounding takes everything but keep out of the bounding set of the calling thread, also what is
-// newer than this package. It needs CAP_SETPCAP if there is something to take out.
-func DropBounding(keep Set) error {
+// newer than this package. It needs CAP_SETPCAP if there is something to take out. left is what
+// there is of keep.
+func DropBounding(keep Set) (left Set, err error) {
 	for n := 0; n < 64; n++ {
-		if keep.Has(n) {
-			continue
-		}
-		_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uintptr(n), 0)
-		if errno == 0 {
-			continue
+		if !keep.Has(n) {
+			if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uintptr(n), 0); errno == 0 {
+				continue
+			}
 		}
 		switch in, _, unknown := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(n), 0); {
 		case unknown != 0: // past the kernel's last capability
-			return nil
+			return left, nil
+		case in != 0 && keep.Has(n):
+			left |= 1 << n
 		case in != 0: // and if it were not there, nothing would be wrong
-			return fail.Call(fmt.Sprintf("prctl(PR_CAPBSET_DROP, %v)", Set(1)<<n), errno,
+			return left, fail.Call(fmt.Sprintf("prctl(PR_CAPBSET_DROP, %v)", Set(1)<<n), unix.EPERM,
 				"it needs CAP_SETPCAP; start the runtime as root, or in a user namespace")
 		}
 	}
-	return nil
+	return left, nil
 }
 
 // Keep makes the calling thread keep its permitted set when its user id changes from 0 to another.

@@ -86,16 +86,22 @@ func TestMain(m *testing.M) {
 	runtime.LockOSThread()
 	have, err := Current()
 	must(err)
+	have.Bounding, err = DropBounding(1<<63 - 1) // drops nothing
+	must(err)
 	must(os.WriteFile(os.Getenv(childEnv), []byte(fmt.Sprintf("%016x %016x %016x %016x", uint64(have.Effective), uint64(have.Permitted), uint64(have.Inheritable), uint64(have.Bounding))), 0o600))
 	want := Sets{Bounding: 1<<unix.CAP_KILL | 1<<unix.CAP_CHOWN, Effective: 1 << unix.CAP_KILL, Permitted: 1<<unix.CAP_KILL | 1<<unix.CAP_CHOWN,
 		Inheritable: 1 << unix.CAP_CHOWN, Ambient: 1 << unix.CAP_CHOWN}
-	must(DropBounding(want.Bounding))
+	left, err := DropBounding(want.Bounding | 1<<50)
+	must(err)
+	fmt.Println(left)
 	must(want.Apply(1 << unix.CAP_SYS_ADMIN))
 	status()
 	must(want.Apply(0))
 	status()
-	must(DropBounding(want.Bounding)) // nothing to drop any more, so no right is needed
-	fmt.Println(DropBounding(0))
+	_, err = DropBounding(want.Bounding) // nothing to drop any more, so no right is needed
+	must(err)
+	_, err = DropBounding(0)
+	fmt.Println(err)
 	fmt.Println(Sets{Permitted: 1 << unix.CAP_SYS_ADMIN}.Apply(0))
 	os.Exit(0)
 }
@@ -126,7 +132,8 @@ func TestKernel(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	// inheritable, permitted, effective, bounding, ambient
-	require.Equal(t, `0000000000000001 0000000000200021 0000000000200020 0000000000000021 0000000000000001 
+	require.Equal(t, `CAP_CHOWN CAP_KILL
+0000000000000001 0000000000200021 0000000000200020 0000000000000021 0000000000000001 
 0000000000000001 0000000000000021 0000000000000020 0000000000000021 0000000000000001 
 prctl(PR_CAPBSET_DROP, CAP_CHOWN): operation not permitted (EPERM): it needs CAP_SETPCAP; start the runtime as root, or in a user namespace
 capset(effective: none, permitted: CAP_SYS_ADMIN, inheritable: none): operation not permitted (EPERM): a set can only have what the thread's permitted set has

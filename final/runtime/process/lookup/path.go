@@ -54,8 +54,7 @@ func variable(env []string, name string) string {
 func executable(path string) unix.Errno {
 	// AT_EACCESS: with the rights that count for execve, capabilities among them
 	err := unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS)
-	var st unix.Stat_t
-	if err2 := unix.Stat(path, &st); err2 == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if (err == nil || err == unix.EACCES) && isDirectory(path) {
 		return unix.EISDIR
 	}
 	if err != nil {
