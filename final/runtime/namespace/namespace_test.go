@@ -2,10 +2,14 @@ package namespace
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +18,7 @@ import (
 // child runs one of these functions, chosen by its first argument.
 var children = map[string]func(){
 	"report": childReport,
+	"sleep":  func() { time.Sleep(time.Hour) },
 }
 
 func TestMain(m *testing.M) {
@@ -39,9 +44,15 @@ func childReport() {
 	}
 	fmt.Println("pid", os.Getpid())
 	fmt.Println("uid", os.Getuid(), os.Getgid())
-	for _, file := range []string{"cgroup", "timens_offsets"} {
+	for _, file := range []string{"cgroup", "timens_offsets", "uid_map", "gid_map", "setgroups", "status"} {
 		b, _ := os.ReadFile("/proc/self/" + file)
 		for _, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+			if line = strings.TrimSpace(line); file == "status" {
+				if name, value, _ := strings.Cut(line, ":\t"); name == "CapEff" {
+					fmt.Println(name, value)
+				}
+				continue
+			}
 			fmt.Println(file, line)
 		}
 	}
@@ -52,18 +63,18 @@ func childReport() {
 			fmt.Println("fd", fd.Name())
 		}
 	}
-	fmt.Println("end")
 }
 
-// command prepares a child whose stdout can be read from the file.
+// command prepares a child whose stdout can be read from the file, when cmd.Files[1] is closed.
 func command(t *testing.T, args ...string) (*Command, *os.File) {
 	t.Helper()
 	exe, _, err := Seal()
 	require.NoError(t, err)
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	t.Cleanup(func() { unix.Close(exe); r.Close(); w.Close() })
-	return &Command{Exe: exe, Args: args, Env: os.Environ(), Files: []int{0, int(w.Fd()), 2}, Cgroup: -1}, r
+	var pipe [2]int
+	require.NoError(t, unix.Pipe2(pipe[:], unix.O_CLOEXEC))
+	r := os.NewFile(uintptr(pipe[0]), "stdout")
+	t.Cleanup(func() { unix.Close(exe); r.Close() })
+	return &Command{Exe: exe, Args: args, Env: os.Environ(), Files: []int{0, pipe[1], 2}, Cgroup: -1}, r
 }
 
 // own returns a namespace of this process, as /proc has it.
@@ -81,15 +92,11 @@ func report(t *testing.T, start func(*Command) (int, int, error)) map[string]str
 	require.NoError(t, err)
 	unix.Close(pidfd)
 	seen := map[string]string{}
-	buf := make([]byte, 65536)
-	text := ""
-	for !strings.HasSuffix(text, "end\n") {
-		n, err := out.Read(buf)
-		require.NoError(t, err)
-		text += string(buf[:n])
-	}
+	require.NoError(t, unix.Close(cmd.Files[1]))
+	text, err := io.ReadAll(out)
+	require.NoError(t, err)
 	reap(pid)
-	for _, line := range strings.Split(text, "\n") {
+	for _, line := range strings.Split(string(text), "\n") {
 		name, value, _ := strings.Cut(line, " ")
 		if seen[name] != "" {
 			value = seen[name] + "; " + value
@@ -99,16 +106,160 @@ func report(t *testing.T, start func(*Command) (int, int, error)) map[string]str
 	return seen
 }
 
-func TestStartNew(t *testing.T) {
-	c := &Config{New: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET}
-	seen := report(t, c.Start)
-	require.Equal(t, "1", seen["pid"])
+const everything = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
+
+// requireNew looks that the namespaces of flags, and no others, are not our own.
+func requireNew(t *testing.T, flags uintptr, seen map[string]string) {
+	t.Helper()
+	var differ uintptr
 	for i := range kinds {
-		if c.New&kinds[i].flag != 0 {
-			require.NotEqual(t, own(t, kinds[i].file), seen["ns/"+kinds[i].file])
-		} else {
-			require.Equal(t, own(t, kinds[i].file), seen["ns/"+kinds[i].file])
+		if own(t, kinds[i].file) != seen["ns/"+kinds[i].file] {
+			differ |= kinds[i].flag
 		}
 	}
-	require.Equal(t, "0; 1; 2", seen["fd"])
+	require.Equal(t, Flags(flags), Flags(differ))
+}
+
+func TestStartNew(t *testing.T) {
+	for _, flags := range []uintptr{0, unix.CLONE_NEWPID, unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
+		unix.CLONE_NEWTIME, unix.CLONE_NEWTIME | unix.CLONE_NEWPID | unix.CLONE_NEWNS} {
+		t.Run(Flags(flags), func(t *testing.T) {
+			c := &Config{New: flags}
+			seen := report(t, c.Start)
+			if flags&unix.CLONE_NEWPID != 0 {
+				require.Equal(t, "1", seen["pid"])
+			}
+			requireNew(t, flags, seen)
+			require.Equal(t, "0; 1; 2", seen["fd"])
+		})
+	}
+}
+
+// Without a cgroup to be born in, the cgroup namespace is init's to make.
+func TestStartLate(t *testing.T) {
+	c := &Config{New: unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
+	seen := report(t, c.Start)
+	requireNew(t, unix.CLONE_NEWUTS, seen)
+	require.EqualValues(t, unix.CLONE_NEWCGROUP, c.Late(-1))
+	require.Zero(t, c.Late(3))
+}
+
+func TestStartTime(t *testing.T) {
+	c := &Config{New: unix.CLONE_NEWTIME | unix.CLONE_NEWPID, Offsets: map[string]specs.LinuxTimeOffset{
+		"boottime": {Secs: 100, Nanosecs: 5}, "monotonic": {Secs: -1}}}
+	seen := report(t, c.Start)
+	requireNew(t, c.New, seen)
+	require.Equal(t, "monotonic          -1         0; boottime          100         5", seen["timens_offsets"])
+}
+
+// sleeper starts a process in namespaces, to be entered.
+func sleeper(t *testing.T, c *Config) *Target {
+	t.Helper()
+	cmd, _ := command(t, "sleep")
+	pid, pidfd, err := c.Start(cmd)
+	unix.Close(cmd.Files[1])
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0))
+		reap(pid)
+		unix.Close(pidfd)
+	})
+	started, err := StartTime(pid)
+	require.NoError(t, err)
+	target, err := Open(pid, started)
+	require.NoError(t, err)
+	t.Cleanup(func() { target.Close() })
+	return target
+}
+
+func TestEnter(t *testing.T) {
+	for _, flags := range []uintptr{unix.CLONE_NEWUTS, unix.CLONE_NEWPID, unix.CLONE_NEWTIME,
+		unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
+		unix.CLONE_NEWUSER, unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWTIME,
+		everything &^ unix.CLONE_NEWCGROUP} {
+		t.Run(Flags(flags), func(t *testing.T) {
+			c := &Config{New: flags, UIDs: ids(0, 100000, 65536), GIDs: ids(0, 100000, 65536)}
+			target := sleeper(t, c)
+			seen := report(t, target.Enter)
+			requireNew(t, flags, seen)
+			if flags&unix.CLONE_NEWPID != 0 {
+				pid, err := strconv.Atoi(seen["pid"])
+				require.NoError(t, err)
+				require.Less(t, pid, 100)
+			}
+			require.Equal(t, "0 0", seen["uid"])
+			require.Equal(t, "0; 1; 2", seen["fd"])
+			for i := range kinds {
+				link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", target.Pid, kinds[i].file))
+				require.NoError(t, err)
+				require.Equal(t, link, seen["ns/"+kinds[i].file])
+			}
+		})
+	}
+}
+
+func ids(container, host, size uint32) []specs.LinuxIDMapping {
+	return []specs.LinuxIDMapping{{ContainerID: container, HostID: host, Size: size}}
+}
+
+func TestStartUser(t *testing.T) {
+	for _, flags := range []uintptr{unix.CLONE_NEWUSER, unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC, everything &^ unix.CLONE_NEWCGROUP} {
+		t.Run(Flags(flags), func(t *testing.T) {
+			c := &Config{New: flags, UIDs: ids(0, 100000, 65536), GIDs: ids(0, 200000, 1000)}
+			if flags&unix.CLONE_NEWTIME != 0 {
+				c.Offsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 7}}
+			}
+			seen := report(t, c.Start)
+			requireNew(t, flags, seen)
+			require.Equal(t, "0 0", seen["uid"])
+			require.Equal(t, "0     100000      65536", seen["uid_map"])
+			require.Equal(t, "0     200000       1000", seen["gid_map"])
+			require.Equal(t, "allow", seen["setgroups"])
+			require.Equal(t, "000001ffffffffff", seen["CapEff"])
+			if flags&unix.CLONE_NEWTIME != 0 {
+				require.Equal(t, "monotonic           0         0; boottime            7         0", seen["timens_offsets"])
+			}
+		})
+	}
+}
+
+func TestStartJoin(t *testing.T) {
+	for _, there := range []uintptr{
+		unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, unix.CLONE_NEWPID, unix.CLONE_NEWTIME,
+		unix.CLONE_NEWUSER, unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWNS,
+	} {
+		for _, made := range []uintptr{0, unix.CLONE_NEWNS | unix.CLONE_NEWUTS, unix.CLONE_NEWPID, unix.CLONE_NEWUSER | unix.CLONE_NEWNS, unix.CLONE_NEWTIME | unix.CLONE_NEWPID, everything &^ unix.CLONE_NEWCGROUP} {
+			made &^= there
+			t.Run(Flags(there)+" and "+Flags(made), func(t *testing.T) {
+				m := ids(0, 100000, 65536)
+				target := sleeper(t, &Config{New: there, UIDs: m, GIDs: m})
+				c := &Config{New: made, UIDs: m, GIDs: m}
+				for i := range kinds {
+					if there&kinds[i].flag != 0 {
+						c.Join = append(c.Join, Join{kinds[i].flag, fmt.Sprintf("/proc/%d/ns/%s", target.Pid, kinds[i].file)})
+					}
+				}
+				if made&unix.CLONE_NEWTIME != 0 {
+					c.Offsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 7}}
+				}
+				seen := report(t, c.Start)
+				requireNew(t, there|made, seen)
+				require.Equal(t, "0 0", seen["uid"])
+				require.Equal(t, "0; 1; 2", seen["fd"])
+				for i := range kinds {
+					link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", target.Pid, kinds[i].file))
+					require.NoError(t, err)
+					if made&kinds[i].flag != 0 {
+						require.NotEqual(t, link, seen["ns/"+kinds[i].file])
+					} else {
+						require.Equal(t, link, seen["ns/"+kinds[i].file])
+					}
+				}
+				if made&unix.CLONE_NEWTIME != 0 {
+					require.Equal(t, "monotonic           0         0; boottime            7         0", seen["timens_offsets"])
+				}
+			})
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package namespace
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -16,15 +17,16 @@ import (
 // written, and when it runs. Package internal/child has the rules that it must keep.
 type program struct {
 	child.Program
-	notes  []note // what each of Ops is, for errors
-	clone  note   // the same for the call that makes the child
-	keep   []any  // what Ops point to by number
-	first  *child.Op
-	socket [2]int // our end of a pair and the child's; it tells what went wrong, and waits for its maps
-	mask   uint64 // the signals that were blocked before
-	pid    uintptr
-	zero   uintptr // pid and zero are the message that tells a grandchild's pid
-	failed [2]child.Op
+	second child.CloneArgs // for a child of the child
+	notes  []note          // what each of Ops is, for errors
+	keep   []any           // what Ops point to by number
+	fds    []int           // what is to be closed at the end
+	socket [2]int          // our end of a pair and the child's: it tells what went wrong, and waits for its maps
+	grand  *child.Op       // the call that makes the child's child, if there is one
+	pid    uintptr         // the latter's pid
+	zero   uintptr         // pid and zero are the message that tells it
+	mask   uint64          // the signals that were blocked before
+	ends   [4]child.Op     // the last calls of a child that does not become cmd
 }
 
 // A note tells of a call in words, if need be.
@@ -33,20 +35,31 @@ type note struct {
 	cause func(unix.Errno) string // what an error of it may mean; may be nil
 }
 
-// newProgram begins a list of at most n calls. flags are those of the clone that makes the child.
-func newProgram(flags uintptr, n int) (*program, error) {
+// newProgram begins a list of at most n calls.
+func newProgram(n int) (*program, error) {
 	p := &program{}
-	// Ops point to one another, so they must not move.
-	p.Ops = make([]child.Op, 0, n)
+	p.Ops = make([]child.Op, 0, n) // not to be moved, for ops point to one another
 	p.notes = make([]note, 0, n)
-	p.Clone.Flags = uint64(flags) | unix.CLONE_CLEAR_SIGHAND
-	p.Clone.ExitSignal = uint64(unix.SIGCHLD)
+	p.Clone = child.CloneArgs{Flags: unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)}
+	p.second = child.CloneArgs{Flags: unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fail.Call("socketpair(AF_UNIX, SOCK_SEQPACKET)", err, "")
 	}
 	p.socket = fds
 	return p, nil
+}
+
+// close gives back what the program took.
+func (p *program) close() {
+	for _, fd := range p.fds {
+		unix.Close(fd)
+	}
+	for _, fd := range p.socket {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 // add appends a call.
@@ -79,25 +92,58 @@ func (p *program) vector(list []string) uintptr {
 	return uintptr(unsafe.Pointer(&v[0]))
 }
 
-// above returns a descriptor for the same file that is not among the first n, which the child's
-// files will take.
-func above(fd *int, n int) error {
-	if *fd >= n {
-		return nil
+// place lets a clone put its child into a cgroup.
+func (p *program) place(clone *child.CloneArgs, cgroup int) {
+	if cgroup >= 0 {
+		clone.Flags |= unix.CLONE_INTO_CGROUP
+		clone.Cgroup = uint64(cgroup)
 	}
-	high, err := unix.FcntlInt(uintptr(*fd), unix.F_DUPFD_CLOEXEC, n)
+}
+
+// grandchild appends the clone, by p.second, of the process that goes on with the list.
+func (p *program) grandchild() {
+	flags := uintptr(p.second.Flags)
+	p.grand = p.add(cloneNote(flags), unix.SYS_CLONE3, uintptr(unsafe.Pointer(&p.second)), unsafe.Sizeof(p.second))
+	p.grand.Out, p.grand.Jump = &p.pid, &p.ends[2]
+}
+
+// cloneNote describes clone3(2) with flags.
+func cloneNote(flags uintptr) note {
+	return note{func() string { return "clone3(" + Flags(flags) + ")" }, func(e unix.Errno) string { return newCause(flags, e) }}
+}
+
+// above returns a descriptor for the same file that is not among the first n, which the child's files
+// will take. It is fd itself if that will do.
+func above(fd, n int) (int, error) {
+	if fd >= n {
+		return fd, nil
+	}
+	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, n)
 	if err != nil {
-		return fail.Call(fmt.Sprintf("fcntl(%d, F_DUPFD_CLOEXEC, %d)", *fd, n), err, "")
+		return -1, fail.Call(fmt.Sprintf("fcntl(%d, F_DUPFD_CLOEXEC, %d)", fd, n), err, "")
 	}
-	unix.Close(*fd)
-	*fd = high
-	return nil
+	return high, nil
 }
 
 // exec appends what makes the process another program, and is the end of the list: its files, the
 // signals and limits that it would have had without Go, and execveat.
-func (p *program) exec(c *Command) {
+func (p *program) exec(c *Command) error {
 	files := len(c.Files)
+	exe, err := above(c.Exe, files)
+	if err != nil {
+		return err
+	}
+	if exe != c.Exe {
+		p.fds = append(p.fds, exe)
+	}
+	socket, err := above(p.socket[1], files)
+	if err != nil {
+		return err
+	}
+	if socket != p.socket[1] {
+		unix.Close(p.socket[1]) // at once, for its end is what says that the child is ready
+		p.socket[1] = socket
+	}
 	moved := make([]*child.Op, files)
 	for i, fd := range c.Files {
 		if fd < files && fd != i { // another file is about to take its place
@@ -114,65 +160,65 @@ func (p *program) exec(c *Command) {
 			moved[i].Out = &op.Arg[0]
 		}
 	}
-	// Whatever our caller left open stays here (CVE-2024-21626). Linux before 5.11 cannot do so in
-	// one call; init closes what it finds before the container's program runs, on any kernel.
+	// What our caller left open stays here (CVE-2024-21626). Linux before 5.11 cannot do so in one
+	// call; init closes what it finds before the container's program runs, on any kernel.
 	p.add(note{}, unix.SYS_CLOSE_RANGE, uintptr(files), 1<<31-1, unix.CLOSE_RANGE_CLOEXEC).Free = 1
 	p.add(literal("prlimit(RLIMIT_NOFILE)"), unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&child.Nofile)), 0)
 	p.add(literal("rt_sigprocmask"), unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.mask)), 0, 8)
-	p.add(note{func() string { return fmt.Sprintf("execveat(%d, \"\", AT_EMPTY_PATH)", c.Exe) }, execCause},
-		unix.SYS_EXECVEAT, uintptr(c.Exe), p.text(""), p.vector(c.Args), p.vector(c.Env), unix.AT_EMPTY_PATH)
+	p.add(note{func() string { return fmt.Sprintf("execveat(%d, \"\", %q, AT_EMPTY_PATH)", exe, c.Args) }, execCause},
+		unix.SYS_EXECVEAT, uintptr(exe), p.text(""), p.vector(c.Args), p.vector(c.Env), unix.AT_EMPTY_PATH)
+	return nil
 }
 
 func literal(call string) note { return note{call: func() string { return call }} }
 
-func execCause(errno unix.Errno) string {
-	switch errno {
-	case unix.EACCES:
-		return "the runtime's own binary is not executable, or on a file system mounted noexec"
-	case unix.ENOMEM:
-		return "the container's memory limit is too low for its init"
-	}
-	return ""
-}
-
-// tell appends a message to the parent.
+// tell is a call that sends a message to the parent.
 func (p *program) tell(message *uintptr) child.Op {
 	return child.Op{Nr: unix.SYS_WRITE, Arg: [6]uintptr{uintptr(p.socket[1]), uintptr(unsafe.Pointer(message)), 2 * unsafe.Sizeof(*message)}, Free: 1}
 }
 
-// run makes the child. grand says that the list makes another, whose pid it tells, and ends. maps, if
-// not nil, writes the maps of the new user namespace, for which the process waits. When run returns,
-// the process has become the program, or there is none.
-func (p *program) run(grand bool, maps func(pid int) error) (pid int, err error) {
-	p.failed[0] = p.tell(&p.Errno)
-	p.failed[1] = child.Op{Nr: unix.SYS_EXIT_GROUP, Arg: [6]uintptr{1}}
-	p.Failed = &p.failed[0]
+// run makes the child. maps, if not nil, writes the maps of the new user namespace, for which the
+// process waits. When run returns, the process has become the program, or there is none.
+func (p *program) run(maps func(pid int) error) (pid int, err error) {
+	exit := child.Op{Nr: unix.SYS_EXIT_GROUP, Arg: [6]uintptr{1}}
+	p.ends = [4]child.Op{p.tell(&p.Errno), exit, p.tell(&p.pid), exit}
+	p.Failed = &p.ends[0]
 	first := p.spawn()
-	unix.Close(p.socket[1])
 	if first < 0 {
-		unix.Close(p.socket[0])
-		return 0, p.clone.fail(unix.Errno(-first))
+		return 0, cloneNote(uintptr(p.Clone.Flags)).fail(unix.Errno(-first))
 	}
-	pid = first
-	if grand {
-		pid, err = p.hear()
+	unix.Close(p.socket[1])
+	p.socket[1] = -1
+	if p.grand == nil {
+		pid = first
 	}
-	if maps != nil && err == nil {
-		if err = maps(pid); err == nil {
-			// A child that is dead says below what it died of.
-			_, _ = unix.Write(p.socket[0], []byte{1})
-		} else {
-			_ = unix.Shutdown(p.socket[0], unix.SHUT_WR)
+	for {
+		if pid > 0 && maps != nil && err == nil {
+			if err = maps(pid); err == nil {
+				_, _ = unix.Write(p.socket[0], []byte{1}) // a child that is dead says below what it died of
+			} else {
+				_ = unix.Shutdown(p.socket[0], unix.SHUT_WR)
+			}
+			maps = nil
+		}
+		m, end, err2 := p.hear()
+		if err == nil {
+			err = err2
+		}
+		if end {
+			break
+		}
+		if m > 0 {
+			pid = m
 		}
 	}
-	if _, err2 := p.hear(); err == nil {
-		err = err2
-	}
-	unix.Close(p.socket[0])
-	if grand {
+	if p.grand != nil {
 		reap(first)
 	}
-	if err != nil && pid > 0 && pid != first || err != nil && !grand {
+	if err == nil && pid == 0 {
+		err = errors.New("the child was killed before it was in its namespaces")
+	}
+	if err != nil && pid > 0 {
 		reap(pid)
 	}
 	runtime.KeepAlive(p)
@@ -192,8 +238,8 @@ func (p *program) spawn() int {
 	return r
 }
 
-// hear reads a message: a pid, an error, or 0 and nil at the end, when execve closed the socket.
-func (p *program) hear() (pid int, err error) {
+// hear reads a message, which is a pid or an error. At the end execve, or death, closed the socket.
+func (p *program) hear() (pid int, end bool, err error) {
 	var m [2]uintptr
 	n := 0
 	for {
@@ -204,14 +250,14 @@ func (p *program) hear() (pid int, err error) {
 	}
 	switch {
 	case err != nil:
-		return 0, fail.Call("read(socket)", err, "")
+		return 0, true, fail.Call("read(the child's messages)", err, "")
 	case n == 0:
-		return 0, nil
+		return 0, true, nil
 	case m[1] == 0:
-		return int(m[0]), nil
+		return int(m[0]), false, nil
 	}
 	at := (m[1] - uintptr(unsafe.Pointer(&p.Ops[0]))) / unsafe.Sizeof(p.Ops[0])
-	return 0, p.notes[at].fail(unix.Errno(m[0]))
+	return 0, false, p.notes[at].fail(unix.Errno(m[0]))
 }
 
 func (n note) fail(errno unix.Errno) error {

@@ -1,0 +1,152 @@
+package namespace
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/fail"
+)
+
+// A Target is a process whose namespaces others may enter: a container's init. It is held by a pidfd,
+// so that it is that process or none, whatever its number comes to mean.
+type Target struct {
+	Pid int
+	FD  int // the pidfd, closed on exec
+}
+
+// Open returns the process that had a pid at a time: started is its start time, as StartTime returned
+// it when it was known to be the right one. An error that wraps unix.ESRCH says that it is gone.
+func Open(pid int, started uint64) (*Target, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		cause := "the container's process has ended"
+		if err != unix.ESRCH {
+			cause = "Linux 5.3 is needed"
+		}
+		return nil, fail.Call(fmt.Sprintf("pidfd_open(%d)", pid), err, cause)
+	}
+	now, err := StartTime(pid)
+	if err == nil && now != started {
+		err = fmt.Errorf("process %d is another one, started later: %w", pid, unix.ESRCH)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &Target{pid, fd}, nil
+}
+
+// Close gives up the hold.
+func (t *Target) Close() error { return unix.Close(t.FD) }
+
+// StartTime returns when a process was started, in clock ticks since the machine was (proc_pid_stat(5),
+// field 22). A pid and its start time name a process for good.
+func StartTime(pid int) (uint64, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+	stat, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fail.Call(fmt.Sprintf("open(%q)", path), unix.ESRCH, "there is no such process")
+	}
+	// The second field is the name, in parentheses, and may have spaces and parentheses in it.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 20 {
+		return 0, fmt.Errorf("%s has %d fields, and should have 52", path, len(fields)+2)
+	}
+	return strconv.ParseUint(string(fields[19]), 10, 64)
+}
+
+// Enter makes a process in all of the target's namespaces that are not our own, running cmd, which
+// is started from its descriptor and not from any path that the container could have prepared. It
+// returns like Start. In a user namespace the process begins as its root.
+//
+// setns(2) with a pidfd enters all in one call, which works or changes nothing. It is made by a process
+// of its own, so that no thread of the runtime ever leaves the host, and since what it enters as PID
+// namespace is only its children's, there is a second one, as in Start.
+//
+// From the clone on the container's processes can see the new one. They must not get at it while it
+// has more rights than they: it has descriptors of the host's (CVE-2016-9962). It has all capabilities
+// until it lowers them, and the kernel lets nobody with fewer look into it (ptrace(2), "Ptrace access
+// mode checking"), but for somebody with CAP_SYS_PTRACE; and init makes itself unreadable as well
+// (PR_SET_DUMPABLE). So cmd.Files should have nothing that the container must not get. A container
+// with CAP_SYS_PTRACE and without a user namespace could take over any process that enters it, of any
+// runtime: that capability is to be given only together with a user namespace.
+func (t *Target) Enter(cmd *Command) (pid, pidfd int, err error) {
+	flags, err := t.Differs()
+	if err != nil {
+		return 0, -1, err
+	}
+	p, err := newProgram(4*len(cmd.Files) + 20)
+	if err != nil {
+		return 0, -1, err
+	}
+	defer p.close()
+	if flags&alone == 0 {
+		p.Clone.Flags |= share
+	}
+	if flags != 0 {
+		p.add(note{func() string { return fmt.Sprintf("setns(pidfd of %d, %s)", t.Pid, Flags(flags)) }, setnsCause(0)},
+			unix.SYS_SETNS, uintptr(t.FD), flags)
+	}
+	if flags&unix.CLONE_NEWNS == 0 {
+		if err := t.chroot(p); err != nil {
+			return 0, -1, err
+		}
+	}
+	if flags&unix.CLONE_NEWUSER != 0 {
+		p.becomeRoot()
+	}
+	if flags&unix.CLONE_NEWPID != 0 {
+		p.second.Flags |= share
+		if flags&unix.CLONE_NEWUSER == 0 {
+			p.place(&p.second, cmd.Cgroup)
+		} else {
+			p.place(&p.Clone, cmd.Cgroup) // inside, it would have no right to
+		}
+		p.grandchild()
+	} else {
+		p.place(&p.Clone, cmd.Cgroup)
+	}
+	if err := p.exec(cmd); err != nil {
+		return 0, -1, err
+	}
+	if pid, err = p.run(nil); err != nil {
+		return 0, -1, err
+	}
+	return pidfdOf(pid)
+}
+
+// Differs returns the CLONE_NEW* flags of the target's namespaces that are not our own.
+func (t *Target) Differs() (flags uintptr, err error) {
+	dir := "/proc/" + strconv.Itoa(t.Pid) + "/ns/"
+	for i := range kinds {
+		here, err := idAt("/proc/self/ns/" + kinds[i].file)
+		if err != nil {
+			continue // a kernel without this kind
+		}
+		there, err := idAt(dir + kinds[i].file)
+		if err != nil {
+			return 0, fail.Call(fmt.Sprintf("stat(%q)", dir+kinds[i].file), err, "the container's process has ended, or belongs to another user")
+		}
+		if here != there {
+			flags |= kinds[i].flag
+		}
+	}
+	return flags, nil
+}
+
+// chroot appends the way into the root directory of a container without a mount namespace.
+func (t *Target) chroot(p *program) error {
+	path := "/proc/" + strconv.Itoa(t.Pid) + "/root"
+	root, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fail.Call(fmt.Sprintf("open(%q)", path), err, "the container's process has ended")
+	}
+	p.fds = append(p.fds, root)
+	p.add(literal(fmt.Sprintf("fchdir(%q)", path)), unix.SYS_FCHDIR, uintptr(root))
+	p.add(literal("chroot(\".\")"), unix.SYS_CHROOT, p.text("."))
+	return nil
+}
