@@ -121,18 +121,30 @@ func (t *Target) Enter(cmd *Command) (pid, pidfd int, err error) {
 
 // Differs returns the CLONE_NEW* flags of the target's namespaces that are not our own.
 func (t *Target) Differs() (flags uintptr, err error) {
-	dir := "/proc/" + strconv.Itoa(t.Pid) + "/ns/"
+	dirs := [2]string{"/proc/self/ns", "/proc/" + strconv.Itoa(t.Pid) + "/ns"}
+	var fds [2]int
+	for i, dir := range dirs {
+		fds[i], err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return 0, fail.Call(fmt.Sprintf("open(%q)", dir), err, "the container's process has ended, or /proc is not mounted")
+		}
+		defer unix.Close(fds[i])
+	}
+	// The links read "net:[4026531840]". To look at what they lead to would cost twice as much, for the
+	// kernel makes an inode for it each time.
+	var link [2][64]byte
 	for i := range kinds {
-		here, err := idAt("/proc/self/ns/" + kinds[i].file)
+		k := &kinds[i]
+		here, err := unix.Readlinkat(fds[0], k.file, link[0][:])
 		if err != nil {
 			continue // a kernel without this kind
 		}
-		there, err := idAt(dir + kinds[i].file)
+		there, err := unix.Readlinkat(fds[1], k.file, link[1][:])
 		if err != nil {
-			return 0, fail.Call(fmt.Sprintf("stat(%q)", dir+kinds[i].file), err, "the container's process has ended, or belongs to another user")
+			return 0, fail.Call(fmt.Sprintf("readlink(%q)", dirs[1]+"/"+k.file), err, "the container's process has ended, or belongs to another user")
 		}
-		if here != there {
-			flags |= kinds[i].flag
+		if string(link[0][:here]) != string(link[1][:there]) {
+			flags |= k.flag
 		}
 	}
 	return flags, nil

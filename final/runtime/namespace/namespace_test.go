@@ -66,7 +66,7 @@ func childReport() {
 }
 
 // command prepares a child whose stdout can be read from the file, when cmd.Files[1] is closed.
-func command(t *testing.T, args ...string) (*Command, *os.File) {
+func command(t testing.TB, args ...string) (*Command, *os.File) {
 	t.Helper()
 	exe, _, err := Seal()
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestStartTime(t *testing.T) {
 }
 
 // sleeper starts a process in namespaces, to be entered.
-func sleeper(t *testing.T, c *Config) *Target {
+func sleeper(t testing.TB, c *Config) *Target {
 	t.Helper()
 	cmd, _ := command(t, "sleep")
 	pid, pidfd, err := c.Start(cmd)
