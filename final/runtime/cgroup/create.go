@@ -22,9 +22,32 @@ func (g *Group) Create() error {
 		g.Hierarchies[i].ours = false
 	}
 	for i := range g.Hierarchies {
-		if err := g.Hierarchies[i].create(); err != nil {
-			_ = g.Discard()
+		if err := g.create(&g.Hierarchies[i]); err != nil {
+			_ = g.Delete()
 			return err
+		}
+	}
+	return nil
+}
+
+// create does it for one hierarchy. After a failure, Delete leaves alone what is another's.
+func (g *Group) create(h *Hierarchy) error {
+	err := h.create()
+	g.refused = err != nil
+	return err
+}
+
+// Free returns an error if the group is there already and somebody is in it, or it is frozen: Create would fail, and
+// Delete won't touch it. If it is asked before the container's state is written, then nobody who finds the state of a create that was
+// killed will delete what is another's.
+func (g *Group) Free() error {
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		if unix.Access(h.Dir(), unix.F_OK) == nil {
+			if err := h.unused(); err != nil {
+				g.refused = true
+				return err
+			}
 		}
 	}
 	return nil
@@ -166,8 +189,20 @@ func (h *Hierarchy) inherit(dir string) error {
 	return nil
 }
 
-// reusable tells whether a cgroup that is there already can become the container's.
+// reusable tells whether a cgroup that is there already can become the container's, and makes it ready.
 func (h *Hierarchy) reusable() error {
+	if err := h.unused(); err != nil {
+		return err
+	}
+	dir := h.Dir()
+	if text, err := read(dir + "/cpuset.cpus"); h.Version == 1 && err == nil && len(text) <= 1 {
+		return h.inherit(dir)
+	}
+	return nil
+}
+
+// unused returns an error if a cgroup has processes or is frozen.
+func (h *Hierarchy) unused() error {
 	dir := h.Dir()
 	pids, err := processes(dir)
 	if err != nil {
@@ -180,23 +215,5 @@ func (h *Hierarchy) reusable() error {
 	if frozen, _ := h.frozen(); frozen {
 		return fmt.Errorf("cgroup %s is frozen: a process that joins it would stop; thaw it or remove it with rmdir", dir)
 	}
-	if text, err := read(dir + "/cpuset.cpus"); h.Version == 1 && err == nil && len(text) <= 1 {
-		return h.inherit(dir)
-	}
 	return nil
-}
-
-// Discard undoes Create, or the steps that do the same: it is Delete for what this process has made or
-// taken, and leaves alone a cgroup that was refused because others are in it.
-func (g *Group) Discard() error {
-	var first error
-	for i := range g.Hierarchies {
-		if h := &g.Hierarchies[i]; h.ours {
-			if err := h.remove(g); err != nil && first == nil {
-				first = err
-			}
-			h.ours = false
-		}
-	}
-	return first
 }

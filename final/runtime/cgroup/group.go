@@ -14,6 +14,8 @@ import (
 // from wherever it looks.
 type Group struct {
 	Hierarchies []Hierarchy `json:"hierarchies"`
+
+	refused bool // it could not be made: what is there may be another's
 }
 
 // Locate says where a container's cgroup is to be. It reads proc, and creates nothing.
@@ -52,7 +54,7 @@ func Locate(cgroupsPath, id string) (*Group, error) {
 		}
 		h.Path = clean(base + "/" + cgroupsPath)
 	}
-	return &Group{list}, nil
+	return &Group{Hierarchies: list}, nil
 }
 
 // place returns the path, below the mount point, of the cgroup that a /proc/PID/cgroup tells.
@@ -162,7 +164,7 @@ func (g *Group) Beside(pid int) (*Group, error) {
 	if err != nil {
 		return nil, fail.Call(callRead(path), err, "the process has ended")
 	}
-	beside := &Group{append([]Hierarchy(nil), g.Hierarchies...)}
+	beside := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
 	for i := range beside.Hierarchies {
 		h := &beside.Hierarchies[i]
 		h.Path = h.place(table)
@@ -173,7 +175,7 @@ func (g *Group) Beside(pid int) (*Group, error) {
 // Below returns a group below this one, in all hierarchies, or only in that of one controller: path is
 // "PATH" or "CONTROLLER:PATH", as `exec --cgroup` takes it. It must be there already.
 func (g *Group) Below(path string) (*Group, error) {
-	below := &Group{append([]Hierarchy(nil), g.Hierarchies...)}
+	below := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
 	controller, rest, one := strings.Cut(path, ":")
 	if one {
 		path = rest

@@ -44,9 +44,15 @@ func (g *Group) Kill(signal unix.Signal) error {
 
 // Delete removes the group and those below it, and kills what still runs there. It is content if all is gone
 // already. While a process is ending, its cgroup is busy; Delete waits for it.
+//
+// If Create, or one of its steps, has failed, it removes only what they made: a cgroup that was refused because others are
+// in it stays theirs.
 func (g *Group) Delete() error {
 	var first error
 	for i := range g.Hierarchies {
+		if g.refused && !g.Hierarchies[i].ours {
+			continue
+		}
 		if err := g.Hierarchies[i].remove(g); err != nil && first == nil {
 			first = err
 		}

@@ -43,7 +43,7 @@ func ticks(t testing.TB, pid int) (n int) {
 // nest makes a cgroup below the group, as a container can, and moves a process there.
 func nest(t testing.TB, g *Group, pid int) {
 	t.Helper()
-	sub := &Group{append([]Hierarchy(nil), g.Hierarchies...)}
+	sub := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
 	for i := range sub.Hierarchies {
 		sub.Hierarchies[i].Path += "/below"
 		require.NoError(t, os.Mkdir(sub.Hierarchies[i].Dir(), 0o755))
@@ -70,7 +70,7 @@ func TestFreeze(t *testing.T) {
 	require.Equal(t, before, ticks(t, cmd.Process.Pid), "it stands still")
 
 	// A group that is frozen takes nobody in.
-	require.ErrorContains(t, g.Create(), "is in use: 1 processes are in it")
+	require.ErrorContains(t, again(g).Create(), "is in use: 1 processes are in it")
 
 	require.NoError(t, g.Thaw())
 	for ticks(t, cmd.Process.Pid) == before {
@@ -81,24 +81,27 @@ func TestFreeze(t *testing.T) {
 	require.Equal(t, syscall.SIGKILL, end(t, cmd).Signal())
 }
 
+// again is the same group, for another container.
+func again(g *Group) *Group {
+	return &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
+}
+
 // An empty cgroup that was left frozen is refused, and so is one in which somebody is.
 func TestCreateRefuses(t *testing.T) {
 	g := create(t)
-	require.NoError(t, g.Create(), "an empty one will do")
+	require.NoError(t, again(g).Create(), "an empty one will do")
 	require.NoError(t, g.Freeze())
-	require.ErrorContains(t, g.Create(), "is frozen: a process that joins it would stop; thaw it or remove it with rmdir")
+	require.ErrorContains(t, again(g).Create(), "is frozen: a process that joins it would stop; thaw it or remove it with rmdir")
 	require.NoError(t, g.Thaw())
 
 	g = create(t)
 	cmd := waiting(t, g)
-	other := &Group{append([]Hierarchy(nil), g.Hierarchies...)}
-	for i := range other.Hierarchies {
-		other.Hierarchies[i].ours = false
-	}
+	other := again(g)
+	require.ErrorContains(t, other.Free(), "is in use")
 	err := other.Create()
 	require.EqualError(t, err, fmt.Sprintf("cgroup %s is in use: 1 processes are in it, %d is one; choose another container id or linux.cgroupsPath, "+
 		"or delete the container that has this one", other.Hierarchies[0].Dir(), cmd.Process.Pid))
-	require.NoError(t, other.Discard())
+	require.NoError(t, other.Delete())
 	require.NoError(t, syscall.Kill(cmd.Process.Pid, 0), "the other's process was not touched")
 	inside(t, g, cmd.Process.Pid)
 }
@@ -221,7 +224,7 @@ func TestOOM(t *testing.T) {
 func TestOOMAbove(t *testing.T) {
 	above := create(t)
 	require.NoError(t, above.Set(resources(t, `{"memory": {"limit": 16777216, "swap": 16777216}}`)))
-	g := &Group{append([]Hierarchy(nil), above.Hierarchies...)}
+	g := &Group{Hierarchies: append([]Hierarchy(nil), above.Hierarchies...)}
 	for i := range g.Hierarchies {
 		g.Hierarchies[i].Path += "/box"
 	}

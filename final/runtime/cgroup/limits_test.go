@@ -182,7 +182,7 @@ func TestRefused(t *testing.T) {
 
 // What v2 lacks is refused by name; v1 has it.
 func TestRefusedOnV2(t *testing.T) {
-	g := &Group{[]Hierarchy{{Version: 2, Controllers: []string{"cpu", "memory", "io"}, Mount: "/m", Root: "/", Path: "/x"}}}
+	g := &Group{Hierarchies: []Hierarchy{{Version: 2, Controllers: []string{"cpu", "memory", "io"}, Mount: "/m", Root: "/", Path: "/x"}}}
 	for text, want := range map[string]string{
 		`{"memory": {"kernel": 1000000}}`:            `linux.resources.memory.kernel: cgroup v2 has no such limit; the kernel's memory counts as the container's (memory.limit)`,
 		`{"memory": {"kernelTCP": 1000000}}`:         `linux.resources.memory.kernelTCP: cgroup v2 has no such limit; TCP buffers count as the container's memory (memory.limit)`,
@@ -206,7 +206,7 @@ func TestRefusedOnV2(t *testing.T) {
 
 // Plans for machines other than this one.
 func TestPlan(t *testing.T) {
-	v2 := &Group{[]Hierarchy{{Version: 2, Controllers: strings.Fields("cpuset cpu io memory hugetlb pids rdma misc"), Mount: "/m", Root: "/", Path: "/x"}}}
+	v2 := &Group{Hierarchies: []Hierarchy{{Version: 2, Controllers: strings.Fields("cpuset cpu io memory hugetlb pids rdma misc"), Mount: "/m", Root: "/", Path: "/x"}}}
 	v1 := &Group{}
 	for _, c := range strings.Fields("cpu,cpuacct cpuset memory blkio devices freezer pids hugetlb rdma net_cls,net_prio name=systemd") {
 		v1.Hierarchies = append(v1.Hierarchies, Hierarchy{Version: 1, Controllers: strings.Split(c, ","), Mount: "/" + c, Root: "/", Path: "/x"})

@@ -32,7 +32,7 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 	plan := &Plan{}
 	for i := range g.Hierarchies {
 		h := &g.Hierarchies[i]
-		s := step.Step{Actor: step.Runtime, Stage: "cgroup", Lab: 1, Do: h.create, Say: func() (string, string) {
+		s := step.Step{Actor: step.Runtime, Stage: "cgroup", Lab: 1, Do: func() error { return g.create(h) }, Say: func() (string, string) {
 			return "make the cgroup " + h.Dir(), fmt.Sprintf("mkdir(%q, 0755)", h.Dir())
 		}}
 		if h.Version == 2 {

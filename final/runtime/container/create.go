@@ -107,7 +107,10 @@ func create(o *Options) (_ *creation, err error) {
 			}
 		}
 	}()
-	if err = c.dir.Save(c.st); err == nil {
+	if err = c.st.Cgroup.Free(); err == nil {
+		err = c.dir.Save(c.st)
+	}
+	if err == nil {
 		err = c.dir.Write(bundle.ConfigName, c.data)
 	}
 	if err == nil {
@@ -233,11 +236,11 @@ func (c *creation) startInit() (err error) {
 		return err
 	}
 	defer unix.Close(exe)
-	into := -1
-	if c.st.Cgroup.Pure() {
-		if into, err = c.st.Cgroup.FD(); err != nil {
-			return err
-		}
+	into, err := c.st.Cgroup.FD()
+	if err != nil {
+		return err
+	}
+	if into >= 0 {
 		defer unix.Close(into)
 	}
 	command := newCommand(c.o.ID, exe, into, c.theirs.FD(), c.cfg.Process.ListenFDs+c.o.PreserveFDs)

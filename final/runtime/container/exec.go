@@ -195,13 +195,14 @@ func (e *execution) start() error {
 			return err
 		}
 	}
-	into := -1
-	if group.Pure() {
-		if into, err = group.FD(); err != nil {
-			return err
-		}
+	into, err := group.FD()
+	if err != nil {
+		return err
+	}
+	if into >= 0 {
 		defer unix.Close(into)
-	} else {
+	}
+	if !group.Pure() {
 		doors, err := group.Doors()
 		if err != nil {
 			return err
