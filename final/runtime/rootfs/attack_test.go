@@ -73,7 +73,10 @@ func childAttack() {
 		check(unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)) // a mount point of its own namespace can't be renamed
 		ready <- true
 		for !stop.Load() {
-			check(unix.Renameat2(unix.AT_FDCWD, s.swap[0], unix.AT_FDCWD, s.swap[1], unix.RENAME_EXCHANGE))
+			err := unix.Renameat2(unix.AT_FDCWD, s.swap[0], unix.AT_FDCWD, s.swap[1], unix.RENAME_EXCHANGE)
+			if err != unix.ENOENT { // it may not have been made yet
+				check(err)
+			}
 		}
 	}()
 	<-ready
@@ -153,6 +156,36 @@ var scenes = map[string]func(dir string, r *Rootfs) scene{
 			hit: func() bool {
 				list, _ := os.ReadDir(dir + "/outside")
 				return len(list) > 1
+			},
+		}
+	},
+	// The same, a moment later: what was just made is exchanged before it is entered.
+	"made": func(dir string, r *Rootfs) scene {
+		made, link := r.cfg.Root+"/vol/new", r.cfg.Root+"/vol/link"
+		check(os.Symlink(dir+"/outside", link))
+		return scene{
+			swap: [2]string{made, link},
+			naive: func() error {
+				if err := os.Mkdir(made, 0o755); err != nil {
+					return err
+				}
+				return os.Mkdir(made+"/sub", 0o755)
+			},
+			ours: func() error {
+				fd, err := r.place("/vol/new/sub", true)
+				closeAll(fd)
+				return err
+			},
+			hit: func() bool {
+				for _, name := range []string{made, link} {
+					if regular(name) == nil {
+						os.RemoveAll(name)
+					}
+				}
+				os.Remove(made)
+				os.Remove(link)
+				os.Symlink(dir+"/outside", link)
+				return exists(dir + "/outside/sub")
 			},
 		}
 	},
