@@ -9,7 +9,7 @@ import (
 
 // createFlags are the options that create and run have in common.
 func createFlags(g *global, f *flag.FlagSet) *container.Options {
-	o := &container.Options{Root: g.root, Systemd: g.systemd, Rootless: g.rootless, Warn: g.warn}
+	o := &container.Options{Root: g.root, Systemd: g.systemd, Rootless: g.rootless, Warn: g.warn, Say: g.say}
 	both(f.StringVar, &o.Bundle, "bundle", "b", ".", "the directory with config.json")
 	f.StringVar(&o.ConsoleSocket, "console-socket", "", "a unix socket that receives the master side of the container's terminal")
 	f.StringVar(&o.PidFile, "pid-file", "", "a file into which the process id of the container's first process is written")

@@ -24,12 +24,18 @@ func (g *global) fail(command string, err error, code int) int {
 	return code
 }
 
-// warn tells of something that is not as it was asked for, and may be done without.
+// warn tells of something that is not as it was asked for, and may be done without: in the log, and to who debugs.
 func (g *global) warn(text string) {
-	if g.log == "" {
-		fmt.Fprintln(os.Stderr, "jocker-runtime: warning: "+text)
+	if g.debug {
+		fmt.Fprintln(os.Stderr, "jocker-runtime: warning:", text)
 	}
 	g.write("warning", text)
+}
+
+// say tells what the user should know.
+func (g *global) say(text string) {
+	fmt.Fprintln(os.Stderr, "jocker-runtime:", text)
+	g.write("info", text)
 }
 
 // write appends a line to the log. Engines read the last error from there, in the form that logrus gives it.

@@ -29,7 +29,7 @@ func printState(g *global, f *flag.FlagSet, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return 0, printJSON(c.State())
+	return 0, printJSON(c.Look())
 }
 
 func list(g *global, f *flag.FlagSet, args []string) (int, error) {
@@ -58,7 +58,7 @@ func list(g *global, f *flag.FlagSet, args []string) (int, error) {
 	w := tabwriter.NewWriter(os.Stdout, 12, 1, 3, ' ', 0)
 	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
 	for _, c := range all {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", c.ID, c.Pid, c.Status, c.Bundle, c.Created.Format(time.RFC3339Nano), "#"+strconv.Itoa(c.Owner))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", c.ID, c.Pid, c.Status, c.Bundle, c.Created.Format(time.RFC3339Nano), c.Owner)
 	}
 	return 0, w.Flush()
 }

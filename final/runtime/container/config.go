@@ -17,10 +17,10 @@ type config struct {
 	Rootfs  rootfs.Config
 	// CgroupNamespace says that init makes itself a new cgroup namespace, once it is in its cgroup.
 	CgroupNamespace bool
-	// TimeNamespace says that init's children, and after execve init itself, are in a new time namespace.
+	// The hooks that init runs.
 	CreateContainer, StartContainer []specs.Hook
-	// State is the container's state as JSON, for the hooks that init runs.
-	State []byte
+	// Creating and Created are the container's state as JSON, for those hooks.
+	Creating, Created []byte
 	// Hooks says that the runtime has hooks to run, and init is to wait for them.
 	Hooks bool
 	// Explain says that the runtime wants to hear of each step.
@@ -46,7 +46,7 @@ const (
 	msgHooks    = 'h' // init to runtime, and back: it is time for the hooks; they have run
 	msgReady    = 'r' // init to runtime, and back: all is prepared; it is written down, and start may come
 	msgFailed   = 'f' // init to runtime: a failure
-	msgStart    = 's' // start to init
+	msgStart    = 's' // start to init, or run in the place of its answer to msgReady
 )
 
 // progress tells that a step was made.

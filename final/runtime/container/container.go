@@ -89,15 +89,6 @@ func (c *Container) config() (*specs.Spec, error) {
 	return spec, nil
 }
 
-// State returns the state as the specification has it (runtime.md, "State").
-func (c *Container) State() *specs.State {
-	s := &specs.State{Version: c.st.Version, ID: c.st.ID, Status: c.Status(), Bundle: c.st.Bundle, Annotations: c.st.Annotations}
-	if s.Status != specs.StateStopped {
-		s.Pid = c.st.Pid
-	}
-	return s
-}
-
 // hookState returns the state as hooks read it.
 func (c *Container) hookState(status specs.ContainerState) []byte {
 	s := specs.State{Version: c.st.Version, ID: c.st.ID, Status: status, Bundle: c.st.Bundle, Annotations: c.st.Annotations}

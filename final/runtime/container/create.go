@@ -37,10 +37,12 @@ type Options struct {
 	Systemd       bool
 	Rootless      string            // "true", "false" or "auto"
 	Warn          func(text string) // is told what is not as it was asked for, but can be done without
+	Say           func(text string) // is told how the program ended, where its exit code says too little
 	Explaining    func() *Explain   // says whether and how the steps are to be explained; nil if they are not
 
 	terminal   *terminal // takes the terminal's master side if there is no ConsoleSocket
 	foreground bool      // signals are the container's
+	starts     bool      // run: it is us who start it
 }
 
 // console returns the socket that takes the terminal's master side.
@@ -79,6 +81,7 @@ func Create(o *Options) (*Container, error) {
 	if c == nil || err != nil {
 		return nil, err
 	}
+	c.close()
 	c.dir.Unlock()
 	return c.Container, nil
 }
@@ -100,8 +103,8 @@ func create(o *Options) (_ *creation, err error) {
 		return nil, err
 	}
 	defer func() {
-		c.closeFiles()
 		if err != nil {
+			c.close()
 			if err2 := c.remove(); err2 != nil {
 				err = fmt.Errorf("%w; and what had been made is not all removed (delete --force %s tries again): %v", err, o.ID, err2)
 			}
@@ -215,7 +218,9 @@ func (c *creation) steps(spec *specs.Spec) {
 	if spec.Linux.Seccomp != nil {
 		add("seccomp", 0, fmt.Sprintf("compile the seccomp profile of %d rules", len(spec.Linux.Seccomp.Syscalls)), "", c.compile)
 	}
-	add("start", 5, "make the socket on which start will come", "bind(start.sock)", c.listen)
+	if !c.o.starts {
+		add("start", 5, "make the socket on which start will come", "bind(start.sock)", c.listen)
+	}
 	add("pipe", 5, "tell init what to do", "sendmsg(config, files)", c.tell)
 
 	after := func(stage string, what, call string, do func() error) {
@@ -329,7 +334,9 @@ func (c *creation) tell() error {
 		c.files = append(c.files, fd)
 		c.cfg.Files.Notify = 1
 	}
-	c.cfg.State = c.hookState(specs.StateCreating)
+	if c.st.Hooks {
+		c.cfg.Creating, c.cfg.Created = c.hookState(specs.StateCreating), c.hookState(specs.StateCreated)
+	}
 	err := c.init.Send(msgConfig, c.cfg, c.files...)
 	if errors.Is(err, unix.EPIPE) {
 		return errors.New("init died before it was told what to do" + c.lastWords())
@@ -384,6 +391,9 @@ func (c *creation) ready() error {
 			return err
 		}
 	}
+	if c.o.starts {
+		return nil
+	}
 	return c.init.Send(msgReady, nil)
 }
 
@@ -413,16 +423,15 @@ func writePidFile(path string, pid int) error {
 // lastWords says how init ended, if it has.
 func (c *creation) lastWords() string { return lastWords(c.st.Pid, c.st.Cgroup) }
 
-func (c *creation) closeFiles() {
+func (c *creation) close() {
 	for _, fd := range c.files {
 		unix.Close(fd)
 	}
 	c.files = nil
-	if c.theirs != nil {
-		c.theirs.Close()
-	}
-	if c.init != nil {
-		c.init.Close()
+	for _, end := range []*wire.Channel{c.theirs, c.init} {
+		if end != nil {
+			end.Close()
+		}
 	}
 	if c.pidfd >= 0 {
 		unix.Close(c.pidfd)

@@ -174,11 +174,13 @@ func (e *execution) start() error {
 	}
 	e.init = ours
 	defer theirs.Close()
-	pidfd, err := e.c.pidfd()
-	if err != nil {
+	target, err := namespace.Open(e.c.st.Pid, e.c.st.PidStart)
+	if errors.Is(err, unix.ESRCH) {
 		return errors.New("cannot exec in a stopped container")
+	} else if err != nil {
+		return err
 	}
-	defer unix.Close(pidfd)
+	defer target.Close()
 	exe, _, err := namespace.Seal()
 	if err != nil {
 		return err
@@ -211,9 +213,12 @@ func (e *execution) start() error {
 		e.files = append(doors, e.files...)
 	}
 	command := newCommand(e.c.st.ID, exe, into, theirs.FD(), e.cfg.Process.ListenFDs+e.o.PreserveFDs)
-	if e.pid, _, err = enter(e.c.st.Pid, pidfd, command); err != nil {
+	pid, pidfd, err := target.Enter(command)
+	if err != nil {
 		return err
 	}
+	unix.Close(pidfd)
+	e.pid = pid
 	if e.cfg.Process.Process.Terminal {
 		fd, err := e.console()
 		if err != nil {
@@ -263,5 +268,3 @@ func (e *execution) close() {
 	}
 	e.terminal.close()
 }
-
-func enter(pid, pidfd int, cmd *namespace.Command) (int, int, error) { return 0, 0, errors.New("TODO") }

@@ -150,8 +150,14 @@ func (s *initStage) waitStart() error {
 	if err := s.runtime.Send(msgReady, ready{s.in.warnings}); err != nil {
 		return err
 	}
-	if _, err := s.runtime.Receive(); err != nil {
+	m, err := s.runtime.Receive()
+	if err != nil {
 		os.Exit(1)
+	}
+	if m.Kind == msgStart { // it is run, not create
+		s.start = s.runtime
+		s.in.cfg.Process.Report = s.start.FD()
+		return nil
 	}
 	s.runtime.Close()
 	s.runtime = nil

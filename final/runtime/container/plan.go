@@ -62,7 +62,7 @@ func (in *inside) steps() []step.Step {
 		}
 		if len(in.cfg.CreateContainer) > 0 {
 			add("hooks", 0, "run the createContainer hooks", "execve(hook)", func() error {
-				return hook.Run("createContainer", in.cfg.CreateContainer, in.cfg.State)
+				return hook.Run("createContainer", in.cfg.CreateContainer, in.cfg.Creating)
 			})
 		}
 		steps = append(steps, in.rootfs.Enter()...)
@@ -76,10 +76,10 @@ func (in *inside) steps() []step.Step {
 	}
 	steps = append(steps, in.process.Become()...)
 	if !in.cfg.Exec {
-		add("waiting", 5, "be ready, and wait for start", "accept(start.sock)", in.waitStart)
+		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", in.waitStart)
 		if len(in.cfg.StartContainer) > 0 {
 			add("hooks", 0, "run the startContainer hooks", "execve(hook)", func() error {
-				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.State)
+				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.Created)
 			})
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/cgroup"
-	"jocker/final/runtime/step"
+	"jocker/final/runtime/seccomp"
+	"jocker/final/runtime/state"
 )
 
 // RunOptions are what `run` takes in addition.
@@ -30,32 +31,72 @@ func Run(o *Options, r RunOptions) (code int, err error) {
 			return 0, fmt.Errorf("prctl(PR_SET_CHILD_SUBREAPER): %w", err)
 		}
 	}
-	o.foreground = !r.Detach
+	o.starts, o.foreground = true, !r.Detach
 	c, err := create(o)
 	if c == nil || err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil || !r.Detach && !r.Keep {
-			if err2 := c.remove(); err == nil {
-				err = err2
-			}
-		}
-		c.dir.Unlock()
-	}()
-	steps := append(append([]step.Step{}, c.inside...), c.after...)
-	if err := c.start(c.explain, steps); err != nil {
-		return 0, err
+	defer c.dir.Unlock()
+	err = c.start(c.init, c.explain, c.inside)
+	c.close()
+	if err != nil {
+		return 0, errors.Join(err, c.remove())
 	}
 	if r.Detach {
 		return 0, nil
 	}
 	c.dir.Unlock() // others may kill it, pause it, or exec
 	code = wait(c.st.Pid, c.signals, o.terminal)
-	if !r.Keep {
-		err = c.change() // and again ours
+	c.explainEnd(code, o.Say)
+	if r.Keep {
+		return code, nil
 	}
-	return code, err
+	if err := c.change(); errors.Is(err, state.ErrNotExist) {
+		return code, nil // somebody has removed it meanwhile
+	} else if err != nil {
+		return 0, err
+	}
+	return code, c.remove()
+}
+
+// explainEnd says why the container was killed, where that can be known and nobody could tell from the exit code.
+func (c *Container) explainEnd(code int, say func(string)) {
+	switch code {
+	case 128 + int(unix.SIGKILL):
+		if v, err := c.st.Cgroup.Verdict(); err == nil {
+			for _, words := range v.Words() {
+				say(words)
+			}
+		}
+	case 128 + int(unix.SIGSYS):
+		if r, ok := refused(c.st.Pid); ok {
+			say(r.String() + ", and so killed the container's program (linux.seccomp)")
+		} else {
+			say("the seccomp filter killed the container's program for a system call (SIGSYS); `dmesg | grep type=1326` may name it")
+		}
+	}
+}
+
+// refused looks into the kernel's log for the system call for which seccomp killed a process last.
+func refused(pid int) (last seccomp.Refused, found bool) {
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return last, false
+	}
+	defer unix.Close(fd)
+	line := make([]byte, 8192)
+	for {
+		n, err := unix.Read(fd, line)
+		if err == unix.EPIPE { // it was overwritten while we read; the next one is there
+			continue
+		}
+		if err != nil || n == 0 {
+			return last, found
+		}
+		if r, who, ok := seccomp.FromAudit(string(line[:n])); ok && who == pid {
+			last, found = r, true
+		}
+	}
 }
 
 // forwarded are the signals that people and supervisors send. Package signal takes some 20 µs for

@@ -21,11 +21,6 @@ func (c *Container) Start() error {
 		return err
 	}
 	defer c.dir.Unlock()
-	return c.start(nil, nil)
-}
-
-// start does it, for one who holds the lock. steps are the container's, if they are to be explained.
-func (c *Container) start(explain *Explain, steps []step.Step) error {
 	fd, err := c.dir.Dial()
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
 		switch s := c.Status(); s {
@@ -39,8 +34,13 @@ func (c *Container) start(explain *Explain, steps []step.Step) error {
 	}
 	init := wire.Open(fd)
 	defer init.Close()
+	return c.start(init, nil, nil)
+}
+
+// start does it, over a channel to init, for one who holds the lock. steps are init's, if they are to be explained.
+func (c *Container) start(init *wire.Channel, explain *Explain, steps []step.Step) error {
 	if err := init.Send(msgStart, nil); err != nil {
-		return fmt.Errorf("cannot start a container that has stopped: %w", err)
+		return errors.New("cannot start a container that has stopped" + lastWords(c.st.Pid, c.st.Cgroup))
 	}
 	for {
 		m, err := init.Receive()

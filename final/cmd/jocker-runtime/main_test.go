@@ -1,0 +1,278 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+
+	"jocker/internal/labtest"
+	"jocker/internal/ocitest"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
+
+// program edits a spec to run a command.
+func program(args ...string) func(*specs.Spec) {
+	return func(s *specs.Spec) { s.Process.Args = args }
+}
+
+// state is what the command state prints.
+func state(t *testing.T, r ocitest.Runtime, id string) (s struct {
+	specs.State
+	Rootfs, Owner string
+	Limits        []string
+}) {
+	t.Helper()
+	result := r.Run(t, "state", id)
+	require.Equal(t, 0, result.Code, result)
+	require.NoError(t, json.Unmarshal([]byte(result.Stdout), &s))
+	return s
+}
+
+func ok(t *testing.T, result labtest.Result) labtest.Result {
+	t.Helper()
+	require.Equal(t, 0, result.Code, result)
+	return result
+}
+
+// The way through all statuses, as runtime.md describes it.
+func TestLifecycle(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	bundle := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Process.Args = []string{"sh", "-c", "echo started; exec sleep 1000"}
+		s.Annotations = map[string]string{"org.example": "yes"}
+	})
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	ok(t, r.Create(t, "box", bundle, "--pid-file", pidFile))
+
+	s := state(t, r, "box")
+	pid, err := os.ReadFile(pidFile)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprint(s.Pid), string(pid))
+	require.Empty(t, cmp.Diff(specs.State{Version: s.Version, ID: "box", Status: "created", Pid: s.Pid, Bundle: bundle,
+		Annotations: map[string]string{"org.example": "yes"}}, s.State))
+	require.Equal(t, filepath.Join(bundle, "rootfs"), s.Rootfs)
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.Pid))
+	require.NoError(t, err)
+	require.Equal(t, "jocker-runtime: init of box: waiting", strings.TrimRight(string(cmdline), " \x00"), "ps teaches")
+
+	ok(t, r.Run(t, "start", "box"))
+	require.EqualValues(t, "running", state(t, r, "box").Status)
+	require.Eventually(t, func() bool { out, _ := ocitest.Output(t, bundle); return out == "started\n" }, 5*time.Second, time.Millisecond)
+	result := r.Run(t, "start", "box")
+	require.Equal(t, 1, result.Code)
+	require.Contains(t, result.Stderr, "cannot start an already running container")
+
+	ok(t, r.Run(t, "pause", "box"))
+	require.EqualValues(t, "paused", state(t, r, "box").Status)
+	ok(t, r.Run(t, "resume", "box"))
+	result = r.Run(t, "delete", "box")
+	require.Equal(t, 1, result.Code)
+	require.Contains(t, result.Stderr, "cannot delete container box that is not stopped: running")
+
+	list := ok(t, r.Run(t, "list", "--quiet"))
+	require.Equal(t, "box\n", list.Stdout)
+	require.Contains(t, ok(t, r.Run(t, "ps", "box")).Stdout, "sleep 1000")
+	require.Equal(t, fmt.Sprintf("[%d]\n", s.Pid), ok(t, r.Run(t, "ps", "--format", "json", "box")).Stdout)
+	events := ok(t, r.Run(t, "events", "--stats", "box"))
+	require.Contains(t, events.Stdout, `"type":"stats","id":"box","data":{`)
+
+	ok(t, r.Run(t, "kill", "box", "KILL"))
+	require.Eventually(t, func() bool { return state(t, r, "box").Status == "stopped" }, 5*time.Second, time.Millisecond)
+	result = r.Run(t, "kill", "box", "KILL")
+	require.Equal(t, 1, result.Code)
+	require.Contains(t, result.Stderr, "container not running", "engines look for these words")
+	ok(t, r.Run(t, "delete", "box"))
+	result = r.Run(t, "state", "box")
+	require.Equal(t, 1, result.Code)
+	require.Contains(t, result.Stderr, "does not exist", "engines look for these words")
+	require.Equal(t, 1, r.Run(t, "delete", "box").Code)
+	ok(t, r.Run(t, "delete", "--force", "box"))
+	entries, err := os.ReadDir(r.Root)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// The exit code of run is the program's.
+func TestExitCode(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": 137, "kill -15 $$": 143} {
+		// a shell around it, for the kernel protects process 1 of a PID namespace from signals of its own
+		bundle := ocitest.NewBundle(t, program("sh", "-c", `sh -c "$0"; exit $?`, script))
+		require.Equal(t, want, r.RunBundle(t, "box", bundle).Code, script)
+	}
+}
+
+// Signals to run in the foreground are the container's.
+func TestForwardedSignals(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	bundle := ocitest.NewBundle(t, program("sh", "-c", "trap 'exit 42' TERM; touch /tmp/ready; while :; do sleep 0.05; done"))
+	spec := filepath.Join(bundle, "config.json")
+	raw, err := os.ReadFile(spec)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(spec, []byte(strings.Replace(string(raw), `"readonly": true`, `"readonly": false`, 1)), 0o600))
+	p := r.Cmd("run", "--bundle", bundle, "box").Start(t)
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(bundle, "rootfs/tmp/ready")); return err == nil }, 5*time.Second, time.Millisecond)
+	p.Signal(15)
+	require.Equal(t, 42, p.Wait().Code)
+}
+
+// What the plan says needs no root, makes nothing, and is what happens.
+func TestPlan(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	bundle := ocitest.NewBundle(t, program("true"))
+	require.NoError(t, os.Chmod(filepath.Dir(bundle), 0o755))
+	require.NoError(t, os.Chmod(bundle, 0o755))
+	nobody := r.Cmd("run", "--dry-run", "--bundle", bundle, "box")
+	nobody.User = 65534
+	plan := ok(t, nobody.Run(t))
+	did := ok(t, r.Run(t, "run", "--explain", "--bundle", bundle, "box"))
+	column := func(text string) (list []string) {
+		for _, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
+			list = append(list, line[:12]+strings.TrimSpace(line[23:30])) // number, actor, lab
+		}
+		return list
+	}
+	want, got := column(plan.Stdout), column(did.Stderr)
+	require.Greater(t, len(got), 30)
+	require.Empty(t, cmp.Diff(want[:len(want)-1], got), "but for the last step, execve, after which nobody can tell")
+	require.Contains(t, plan.Stdout, `become true`)
+	require.Empty(t, did.Stdout)
+}
+
+// A failure names the step, the call, the errno and the cause; JSON goes to the log; nothing stays.
+func TestFailures(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit func(*specs.Spec)
+		args []string
+		id   string
+		want string
+	}{
+		"no program":       {edit: program("nonexist"), want: `exec: "nonexist": executable file not found in $PATH`},
+		"directory":        {edit: program("/tmp"), want: `exec: "/tmp": is a directory`},
+		"rootfs is a file": {edit: func(s *specs.Spec) { s.Root.Path = "config.json" }, want: "config.json"},
+		"no rootfs":        {edit: func(s *specs.Spec) { s.Root.Path = "nowhere" }, want: "no such file or directory (ENOENT)"},
+		"bad mount": {edit: func(s *specs.Spec) {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/x", Type: "nosuchfs", Source: "x"})
+		}, want: `nosuchfs`},
+		"bad hook": {edit: func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/false"}}}
+		}, want: "hooks.createRuntime[0] (/bin/false): exit status 1"},
+		"bad container hook": {edit: func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/false"}}}
+		}, want: "hooks.createContainer[0] (/bin/false): exit status 1"},
+		"bad start hook": {edit: func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/false"}}}
+		}, want: "hooks.startContainer[0] (/bin/false): exit status 1"},
+		"bad poststart hook": {edit: func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/false"}}}
+		}, want: "hooks.poststart[0] (/bin/false): exit status 1"},
+		"seccomp":    {edit: func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_WRONG"} }, want: "linux.seccomp.defaultAction"},
+		"capability": {edit: func(s *specs.Spec) { s.Process.Capabilities.Bounding = []string{"CAP_FLY"} }, want: "CAP_FLY"},
+		"id":         {id: "../x", want: "invalid container ID format"},
+		"console":    {edit: func(s *specs.Spec) { s.Process.Terminal = true }, args: []string{"--detach", "--console-socket", "/nowhere"}, want: `connect("/nowhere"): no such file or directory (ENOENT)`},
+		"no console": {edit: func(s *specs.Spec) { s.Process.Terminal = true }, args: []string{"--detach"}, want: "--console-socket has to name"},
+		"pid file":   {args: []string{"--detach", "--pid-file", "/nowhere/pid"}, want: "--pid-file: open /nowhere/.pid: no such file or directory"},
+		"flag":       {args: []string{"--fly"}, want: "flag provided but not defined: -fly"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			labtest.Snapshot(t)
+			r := ocitest.UnderTest(t)
+			bundle := ocitest.NewBundle(t, test.edit)
+			log := filepath.Join(t.TempDir(), "log")
+			id := test.id
+			if id == "" {
+				id = "box"
+			}
+			args := append(append([]string{"--log", log, "--log-format", "json", "run", "--bundle", bundle}, test.args...), id)
+			result := r.Run(t, args...)
+			require.Equal(t, 1, result.Code, result)
+			require.Contains(t, result.Stderr, test.want)
+			require.NotContains(t, result.Stderr, "goroutine", "no panics at users")
+			raw, err := os.ReadFile(log)
+			require.NoError(t, err)
+			var line struct{ Level, Msg, Time string }
+			lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+			require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &line), string(raw))
+			require.Equal(t, "error", line.Level)
+			require.Equal(t, result.Stderr, line.Msg+"\n")
+			entries, err := os.ReadDir(r.Root)
+			require.NoError(t, err)
+			require.Empty(t, entries, "the state directory is gone")
+		})
+	}
+}
+
+// Hooks run in their order, each where it should, and with the state as their input.
+func TestHooks(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	dir := t.TempDir()
+	log := filepath.Join(dir, "log")
+	hook := func(name string) []specs.Hook {
+		script := fmt.Sprintf(`echo "%s $(readlink /proc/self/ns/mnt) $(cat)" >>%s`, name, log)
+		return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}}}
+	}
+	bundle := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Process.Args = []string{"true"}
+		s.Root.Readonly = false
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: dir, Type: "bind", Source: dir, Options: []string{"bind"}})
+		s.Hooks = &specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
+			StartContainer: hook("startContainer"), Poststart: hook("poststart"), Poststop: hook("poststop")}
+	})
+	ok(t, r.Run(t, "run", "--bundle", bundle, "box"))
+	raw, err := os.ReadFile(log)
+	require.NoError(t, err)
+	host, err := os.Readlink("/proc/self/ns/mnt")
+	require.NoError(t, err)
+	var got [][3]string
+	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		name, rest, _ := strings.Cut(line, " ")
+		ns, text, _ := strings.Cut(rest, " ")
+		where := "container's"
+		if ns == host {
+			where = "runtime's"
+		}
+		var s specs.State
+		require.NoError(t, json.Unmarshal([]byte(text), &s), line)
+		require.Equal(t, "box", s.ID)
+		require.Equal(t, bundle, s.Bundle)
+		require.Equal(t, name != "poststop", s.Pid > 0, line)
+		got = append(got, [3]string{name, where, string(s.Status)})
+	}
+	require.Empty(t, cmp.Diff([][3]string{
+		{"prestart", "runtime's", "creating"}, {"createRuntime", "runtime's", "creating"}, {"createContainer", "container's", "creating"},
+		{"startContainer", "container's", "created"}, {"poststart", "runtime's", "running"}, {"poststop", "runtime's", "stopped"},
+	}, got))
+}
+
+// A container may be killed by its limits, and then says so.
+func TestOutOfMemory(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	limit := int64(20 << 20)
+	bundle := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Process.Args = []string{"sh", "-c", "exec tail -c 200m /dev/zero"}
+		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit}
+	})
+	result := r.Run(t, "run", "--bundle", bundle, "box")
+	require.Equal(t, 137, result.Code, result)
+	require.Contains(t, result.Stderr, "out of memory: the kernel killed 1 process of the container at its limit of 20971520 bytes")
+
+	ok(t, r.Create(t, "box", bundle))
+	ok(t, r.Run(t, "start", "box"))
+	require.Eventually(t, func() bool { return state(t, r, "box").Status == "stopped" }, 10*time.Second, 10*time.Millisecond)
+	require.Contains(t, strings.Join(state(t, r, "box").Limits, ""), "at its limit of 20971520 bytes")
+}
