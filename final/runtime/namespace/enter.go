@@ -84,6 +84,7 @@ func (t *Target) Enter(cmd *Command) (pid, pidfd int, err error) {
 		return 0, -1, err
 	}
 	defer p.close()
+	p.place(cmd.Cgroup)
 	if flags&alone == 0 {
 		p.Clone.Flags |= share
 	}
@@ -101,14 +102,7 @@ func (t *Target) Enter(cmd *Command) (pid, pidfd int, err error) {
 	}
 	if flags&unix.CLONE_NEWPID != 0 {
 		p.second.Flags |= share
-		if flags&unix.CLONE_NEWUSER == 0 {
-			p.place(&p.second, cmd.Cgroup)
-		} else {
-			p.place(&p.Clone, cmd.Cgroup) // inside, it would have no right to
-		}
 		p.grandchild()
-	} else {
-		p.place(&p.Clone, cmd.Cgroup)
 	}
 	if err := p.exec(cmd); err != nil {
 		return 0, -1, err

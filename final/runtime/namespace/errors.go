@@ -43,7 +43,7 @@ func newCause(flags uintptr, errno unix.Errno) string {
 		return "the cgroup has controllers enabled in its cgroup.subtree_control, so that processes can be in its children only"
 	case unix.EOPNOTSUPP:
 		return "the cgroup's cgroup.type is \"domain invalid\": a cgroup above it is threaded"
-	case unix.ENODEV:
+	case unix.ENODEV, unix.ENOENT:
 		return "the cgroup has been removed"
 	case unix.EACCES:
 		if flags&unix.CLONE_INTO_CGROUP != 0 {

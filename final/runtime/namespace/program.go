@@ -92,11 +92,13 @@ func (p *program) vector(list []string) uintptr {
 	return uintptr(unsafe.Pointer(&v[0]))
 }
 
-// place lets a clone put its child into a cgroup.
-func (p *program) place(clone *child.CloneArgs, cgroup int) {
+// place puts the child into a cgroup, and with it the child's child. It is the first of the two that
+// is cloned into the cgroup, for in a user namespace it would have no right to, and in a cgroup
+// namespace (mounted with nsdelegate) it would be moved in from outside, which is ENOENT.
+func (p *program) place(cgroup int) {
 	if cgroup >= 0 {
-		clone.Flags |= unix.CLONE_INTO_CGROUP
-		clone.Cgroup = uint64(cgroup)
+		p.Clone.Flags |= unix.CLONE_INTO_CGROUP
+		p.Clone.Cgroup = uint64(cgroup)
 	}
 }
 

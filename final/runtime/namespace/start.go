@@ -57,9 +57,6 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 	}
 	made, now := c.New, uintptr(0) // what init makes, and which of that in the clone
 	if joined != 0 {
-		if joined&unix.CLONE_NEWUSER != 0 {
-			p.place(&p.Clone, cmd.Cgroup) // in there, it would have no right to
-		}
 		if err := c.join(p, joins, &made); err != nil {
 			return 0, -1, err
 		}
@@ -68,15 +65,12 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 		if made&alone == 0 {
 			p.second.Flags |= share
 		}
-		if joined&unix.CLONE_NEWUSER == 0 {
-			p.place(&p.second, cmd.Cgroup)
-		}
 		p.grandchild()
 	} else {
 		now = c.inClone(made)
 		p.Clone.Flags |= uint64(now)
-		p.place(&p.Clone, cmd.Cgroup)
 	}
+	p.place(cmd.Cgroup)
 	if err := c.make(p, made, made&^now&^c.Late(cmd.Cgroup)); err != nil {
 		return 0, -1, err
 	}
