@@ -82,6 +82,21 @@ func init() {
 	befores["report"] = func(s *start, _ *Init) { must(unix.Dup3(2, s.Report, unix.O_CLOEXEC)) }
 }
 
+// The Go runtime waits for files by an epoll descriptor, and gives up if that is closed.
+func TestGoRuntimeLives(t *testing.T) {
+	c := newChild(t, "echo", "here")
+	c.Before, c.Pause = "poll", true
+	require.Equal(t, "here\n", c.output(t))
+}
+
+func init() {
+	befores["poll"] = func(*start, *Init) {
+		r, _, err := os.Pipe()
+		must(err)
+		go r.Read(make([]byte, 1))
+	}
+}
+
 func TestCwd(t *testing.T) {
 	root := busybox(t, map[string]string{"srv/file": ""})
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "home/secret"), 0o700))

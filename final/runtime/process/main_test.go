@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,7 @@ type start struct {
 	Config
 	Root   string // chroot to it first; it is the test's way to be in a container
 	Before string // one of befores, to be called before all steps
+	Pause  bool   // let the Go runtime have a look around before the last step
 }
 
 // befores prepare init for a test: most play the hostile part.
@@ -68,6 +70,13 @@ func beInit(text string) {
 	steps = append(steps, p.Inside()...)
 	steps = append(steps, p.Become()...)
 	steps = append(steps, p.Finish()...)
+	if last := len(steps) - 1; s.Pause {
+		exec := steps[last].Do
+		steps[last].Do = func() error {
+			time.Sleep(50 * time.Millisecond)
+			return exec()
+		}
+	}
 	err := step.Apply(steps, step.Init, nil, nil)
 	report := 2
 	if p.c.Report >= 0 {
