@@ -9,13 +9,31 @@ import (
 	"jocker/final/runtime/step"
 )
 
-// Begin returns the steps that come first of all: a session and a keyring of its own.
+// Begin returns the steps that come first of all: to be left alone, a session and a keyring.
 func (p *Init) Begin() []step.Step {
-	steps := []step.Step{p.session()}
+	steps := []step.Step{p.hide(), p.session()}
 	if !p.c.NoNewKeyring {
 		steps = append(steps, p.keyring())
 	}
 	return steps
+}
+
+// hide keeps the container's processes from looking into init, and at its descriptors, by ptrace(2) and
+// /proc/PID (CVE-2016-9962). While init has more rights than they, it is safe from them; but with
+// Become it gets to be one of them, and is init still. execve ends it.
+func (p *Init) hide() step.Step {
+	return do("session", 0,
+		func() (string, string) { return "hide from debuggers", hideCall },
+		setHidden)
+}
+
+const hideCall = "prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)"
+
+func setHidden() error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		return fail.Call(hideCall, errno, "")
+	}
+	return nil
 }
 
 // session makes init the leader of a new session: without a terminal, out of reach of the signals

@@ -11,7 +11,8 @@
 // Most steps take away a right that other steps need. So each comes as late as it can, and before the
 // step that would make it impossible:
 //
-//	Begin    session        a terminal can only be taken by the leader of a session
+//	Begin    hide           before the container's processes are its equals
+//	         session        a terminal can only be taken by the leader of a session
 //	         keyring        as long as no label and no filter is in force
 //	Inside   makeCwd        before the root is made read-only
 //	         terminal       in the container's /dev/pts, so not before its root is the root
@@ -54,7 +55,7 @@
 // # How to read it
 //
 //	config.go      what init has to know, and the four lists
-//	begin.go       session and keyring
+//	begin.go       hiding, session and keyring
 //	inside.go      cwd.go and terminal.go: what has to do with the container's files
 //	become.go      the list that gives up rights; identity.go, rlimits.go, scheduler.go, ioprio.go,
 //	               affinity.go, label.go and env.go have its steps

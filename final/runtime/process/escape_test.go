@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -80,6 +81,35 @@ func TestReport(t *testing.T) {
 
 func init() {
 	befores["report"] = func(s *start, _ *Init) { must(unix.Dup3(2, s.Report, unix.O_CLOEXEC)) }
+}
+
+// A process of the container that has the same rights as init in the end can't look at what init has
+// open (CVE-2016-9962).
+func TestHidden(t *testing.T) {
+	kill := []string{"CAP_KILL"}
+	caps := &specs.LinuxCapabilities{Bounding: kill, Permitted: kill, Effective: kill}
+	ready, readyEnd, err := os.Pipe()
+	require.NoError(t, err)
+	wait, waitEnd, err := os.Pipe()
+	require.NoError(t, err)
+	c := newChild(t, "echo", "here")
+	c.Hold, c.PreserveFDs, c.Process.Capabilities = true, 2, caps
+	c.cmd.ExtraFiles = []*os.File{readyEnd, wait}
+	c.started = make(chan bool)
+	looked := make(chan string)
+	go func() {
+		defer waitEnd.Close()
+		<-c.started
+		readyEnd.Close()
+		ready.Read(make([]byte, 1))
+		attacker := newChild(t, "ls", "-l", "/proc/"+itoa(c.cmd.Process.Pid)+"/fd/0")
+		attacker.Process.Capabilities = caps
+		out, talk, _ := attacker.run(t)
+		looked <- out + talk
+	}()
+	go func() { looked <- c.output(t) }()
+	require.Contains(t, <-looked, "Permission denied")
+	require.Equal(t, "here\n", <-looked)
 }
 
 // The Go runtime waits for files by an epoll descriptor, and gives up if that is closed.

@@ -191,6 +191,9 @@ func (p *Init) capabilities() step.Step {
 			if err := p.caps.Apply(extra); err != nil {
 				return err
 			}
+			if err := setHidden(); err != nil { // again: a new user may have undone it, if /proc/sys/fs/suid_dumpable says so
+				return err
+			}
 			return p.enterLate()
 		})
 }

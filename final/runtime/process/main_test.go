@@ -31,6 +31,7 @@ type start struct {
 	Root   string // chroot to it first; it is the test's way to be in a container
 	Before string // one of befores, to be called before all steps
 	Pause  bool   // let the Go runtime have a look around before the last step
+	Hold   bool   // before the last step, close descriptor 3 and wait until 4 ends
 }
 
 // befores prepare init for a test: most play the hostile part.
@@ -70,12 +71,17 @@ func beInit(text string) {
 	steps = append(steps, p.Inside()...)
 	steps = append(steps, p.Become()...)
 	steps = append(steps, p.Finish()...)
-	if last := len(steps) - 1; s.Pause {
-		exec := steps[last].Do
-		steps[last].Do = func() error {
+	last := &steps[len(steps)-1]
+	exec := last.Do
+	last.Do = func() error {
+		if s.Pause {
 			time.Sleep(50 * time.Millisecond)
-			return exec()
 		}
+		if s.Hold {
+			syscall.Close(3)
+			syscall.Read(4, make([]byte, 1))
+		}
+		return exec()
 	}
 	err := step.Apply(steps, step.Init, nil, nil)
 	report := 2

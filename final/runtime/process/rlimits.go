@@ -67,9 +67,12 @@ func (p *Init) raiseRlimits() step.Step {
 				if l.Hard <= have.Max {
 					continue
 				}
-				want := unix.Rlimit{Cur: have.Cur, Max: l.Hard}
-				if err := unix.Prlimit(0, n, &want, nil); err != nil {
-					return fail.Call(prlimitCall(l), err, causeOfRlimit(err, i, l, have))
+				if err := unix.Prlimit(0, n, &unix.Rlimit{Cur: have.Cur, Max: l.Hard}, nil); err != nil {
+					cause := fmt.Sprintf("the hard limit is now %s, and to raise it needs CAP_SYS_RESOURCE, which the runtime does not have", number(have.Max))
+					if n == unix.RLIMIT_NOFILE {
+						cause += ", or more is asked for than /proc/sys/fs/nr_open allows"
+					}
+					return fail.Call(prlimitCall(l), err, fmt.Sprintf("%s; lower process.rlimits[%d].hard", cause, i))
 				}
 			}
 			return nil
@@ -96,12 +99,12 @@ func (p *Init) setRlimits() step.Step {
 		},
 		func() error {
 			restore := true
-			for i, l := range limits {
+			for _, l := range limits {
 				n, _ := rlimit(l.Type)
 				restore = restore && n != unix.RLIMIT_NOFILE
 				want := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
 				if err := unix.Prlimit(0, n, &want, nil); err != nil {
-					return fail.Call(prlimitCall(l), err, causeOfRlimit(err, i, l, unix.Rlimit{}))
+					return fail.Call(prlimitCall(l), err, "")
 				}
 			}
 			if restore {
@@ -121,16 +124,4 @@ func number(n uint64) string {
 		return "unlimited"
 	}
 	return fmt.Sprint(n)
-}
-
-func causeOfRlimit(err error, i int, l specs.POSIXRlimit, have unix.Rlimit) string {
-	if err != unix.EPERM {
-		return ""
-	}
-	if n, _ := rlimit(l.Type); n == unix.RLIMIT_NOFILE && (have.Max == 0 || l.Hard > have.Max) && l.Hard > 1<<20 {
-		return fmt.Sprintf("the hard limit is now %s, and no process may have one above /proc/sys/fs/nr_open, nor raise it "+
-			"without CAP_SYS_RESOURCE; lower process.rlimits[%d].hard", number(have.Max), i)
-	}
-	return fmt.Sprintf("the hard limit is now %s, and to raise it needs CAP_SYS_RESOURCE, which the runtime does not have; "+
-		"lower process.rlimits[%d].hard", number(have.Max), i)
 }
