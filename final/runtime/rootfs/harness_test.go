@@ -29,7 +29,7 @@ import (
 const stageEnv = "ROOTFS_TEST_STAGE"
 
 // children are what the test binary does when it is started again.
-var children = map[string]func(){"container": childContainer}
+var children = map[string]func(){"container": childContainer, "rootless": childRootless}
 
 func TestMain(m *testing.M) {
 	runtime.LockOSThread()
@@ -73,6 +73,7 @@ type box struct {
 	stage string // the child
 	files []*os.File
 	times bool
+	user  uint32   // who makes it, if not root
 	join  []string // cgroup.procs of the cgroups that the container is in
 }
 
@@ -147,25 +148,13 @@ func (b *box) run(script string) (out, failure string) {
 	b.t.Helper()
 	data, err := json.Marshal(order{b.Config, script, len(b.files), b.times, b.join})
 	require.NoError(b.t, err)
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = []string{stageEnv + "=" + b.stage, "ORDER=" + string(data), "PATH=/bin"}
+	cmd := container(&b.Config, b.stage, string(data))
+	if b.user != 0 { // an ordinary user makes the user namespace
+		cmd = exec.Command("/proc/self/exe")
+		cmd.Env = []string{stageEnv + "=rootless", "ORDER=" + string(data)}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: b.user, Gid: b.user}, Pdeathsig: syscall.SIGKILL}
+	}
 	cmd.ExtraFiles = b.files
-	flags := map[specs.LinuxNamespaceType]uintptr{
-		specs.PIDNamespace: unix.CLONE_NEWPID, specs.NetworkNamespace: unix.CLONE_NEWNET, specs.IPCNamespace: unix.CLONE_NEWIPC,
-		specs.UTSNamespace: unix.CLONE_NEWUTS, specs.MountNamespace: unix.CLONE_NEWNS, specs.UserNamespace: unix.CLONE_NEWUSER,
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	for _, ns := range b.Namespaces {
-		if ns.Path == "" {
-			cmd.SysProcAttr.Cloneflags |= flags[ns.Type]
-		}
-	}
-	if b.has(specs.UserNamespace) {
-		cmd.SysProcAttr.UidMappings = sysMappings(b.UIDMappings)
-		cmd.SysProcAttr.GidMappings = sysMappings(b.GIDMappings)
-		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
-		cmd.SysProcAttr.Credential = &syscall.Credential{}
-	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
@@ -174,6 +163,38 @@ func (b *box) run(script string) (out, failure string) {
 		failure = err.Error()
 	}
 	return stdout.String(), failure
+}
+
+// container prepares a child in new namespaces.
+func container(c *Config, stage, order string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{stageEnv + "=" + stage, "ORDER=" + order, "PATH=/bin"}
+	flags := map[specs.LinuxNamespaceType]uintptr{
+		specs.PIDNamespace: unix.CLONE_NEWPID, specs.NetworkNamespace: unix.CLONE_NEWNET, specs.IPCNamespace: unix.CLONE_NEWIPC,
+		specs.UTSNamespace: unix.CLONE_NEWUTS, specs.MountNamespace: unix.CLONE_NEWNS, specs.UserNamespace: unix.CLONE_NEWUSER,
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	for _, ns := range c.Namespaces {
+		if ns.Path == "" {
+			cmd.SysProcAttr.Cloneflags |= flags[ns.Type]
+		}
+	}
+	if c.has(specs.UserNamespace) {
+		cmd.SysProcAttr.UidMappings = sysMappings(c.UIDMappings)
+		cmd.SysProcAttr.GidMappings = sysMappings(c.GIDMappings)
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = os.Getuid() == 0
+		cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: os.Getuid() != 0}
+	}
+	return cmd
+}
+
+// childRootless is an ordinary user who makes a container.
+func childRootless() {
+	var o order
+	check(json.Unmarshal([]byte(os.Getenv("ORDER")), &o))
+	cmd := container(&o.Config, "container", os.Getenv("ORDER"))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	_ = cmd.Run() // the child says on stderr what failed
 }
 
 // must runs a script in a container that has to come up.

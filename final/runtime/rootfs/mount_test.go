@@ -11,6 +11,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/bundle"
 )
 
 // pick keeps the mounts on and below a path.
@@ -184,17 +186,17 @@ func userBox(t *testing.T) *box {
 	b.Namespaces = append(b.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 	b.UIDMappings, b.GIDMappings = ids, ids
-	chown(t, b.path("rootfs"))
+	chown(t, b.path("rootfs"), 100000)
 	require.NoError(t, os.Chmod(b.dir, 0o755))
 	return b
 }
 
-func chown(t *testing.T, dir string) {
+func chown(t *testing.T, dir string, id int) {
 	require.NoError(t, filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, 100000, 100000)
+		return os.Lchown(path, id, id)
 	}))
 }
 
@@ -226,7 +228,7 @@ func TestUserNamespace(t *testing.T) {
 	b.mount("sysfs", "/sys", "sysfs", "ro")
 	b.mount("closed", "/data/x", "bind", "rbind", "ro")
 	b.write("rootfs/data/x/y", "")
-	chown(t, b.path("rootfs/data"))
+	chown(t, b.path("rootfs/data"), 100000)
 	b.MaskedPaths = []string{"/proc/keys", "/sys/firmware"}
 	b.ReadonlyPaths = []string{"/proc/sys"}
 	b.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.msgmax": "4242"}
@@ -250,6 +252,46 @@ func TestUserNamespaceSharesNetwork(t *testing.T) {
 	got := b.mountinfo()
 	require.Regexp(t, "^/ ro,nosuid,nodev,noexec,relatime (master )?- sysfs ", got["/sys"])
 	require.Contains(t, got, "/sys/fs/cgroup") // what the host sees
+}
+
+// An ordinary user, without a network namespace and with one mapped id: `jocker-runtime spec --rootless`.
+func TestRootless(t *testing.T) {
+	b := newBox(t)
+	chown(t, b.dir, 1000)
+	spec := bundle.Default()
+	bundle.Rootless(spec, 1000, 1000)
+	b.Config = FromSpec(spec, b.dir)
+	b.Rootless, b.user = true, 1000
+	b.write("rootfs/data/file", "")
+	require.NoError(t, os.Chown(b.path("rootfs/data"), 1000, 1000))
+	b.mount("/etc", "/data", "bind", "rbind", "ro")
+	out := b.must(`busybox id -u; (echo >/etc/x) 2>/dev/null || echo ro; echo >/dev/null; busybox stat -c %t:%T /dev/zero
+		[ -e /data/passwd ] && echo bound; busybox cat /proc/self/mountinfo`)
+	shown, info, _ := strings.Cut(out, "bound\n")
+	require.Equal(t, "0\nro\n1:5\n", shown)
+	got := parseMountinfo(info)
+	require.Contains(t, got["/sys"], "ro,nosuid,nodev,noexec")
+	require.Contains(t, got["/proc/sys"], "/sys ro,")
+	require.Contains(t, got, "/proc/keys")
+}
+
+// With the same, but a sysfs and a cgroup asked for, the container gets what the host sees.
+func TestRootlessFallsBack(t *testing.T) {
+	b := newBox(t)
+	chown(t, b.dir, 1000)
+	b.Rootless, b.user = true, 1000
+	b.Namespaces = append(without(without(b.Namespaces, specs.NetworkNamespace), specs.IPCNamespace), specs.LinuxNamespace{Type: specs.UserNamespace})
+	b.UIDMappings = []specs.LinuxIDMapping{{HostID: 1000, Size: 1}}
+	b.GIDMappings = b.UIDMappings
+	b.mount("sysfs", "/sys", "sysfs", "nosuid", "noexec", "nodev", "ro")
+	b.mount("mqueue", "/dev/mqueue", "mqueue", "nosuid")
+	out, failure := b.run("busybox cat /proc/self/mountinfo")
+	if !exists("/dev/mqueue") { // the host has none that could be bound
+		require.Contains(t, failure, `mount mqueue on /dev/mqueue: fsconfig("mqueue", FSCONFIG_CMD_CREATE): operation not permitted (EPERM)`)
+		b.Mounts = b.Mounts[:len(b.Mounts)-1]
+		out = b.must("busybox cat /proc/self/mountinfo")
+	}
+	require.Regexp(t, "^/ ro,nosuid,nodev,noexec,relatime (master )?- sysfs ", parseMountinfo(out)["/sys"])
 }
 
 func without(list []specs.LinuxNamespace, kind specs.LinuxNamespaceType) (rest []specs.LinuxNamespace) {
