@@ -73,7 +73,8 @@ func checkFilter(f *seccomp.Filter) error {
 			"the descriptor to answer with, when the filter is loaded already; allow it", f.ListenerPath)
 	}
 	if ret, _ := f.Ask("execve"); !f.Allows("execve") && ret&unix.SECCOMP_RET_ACTION_FULL != unix.SECCOMP_RET_USER_NOTIF {
-		return fmt.Errorf("linux.seccomp: the filter does not allow execve, by which init becomes the container's program when the filter is loaded; allow it")
+		return fmt.Errorf("linux.seccomp: the filter does not allow execve, by which init becomes the container's program " +
+			"when the filter is loaded; allow it")
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ func whyDenied(path string, depth int) string {
 	case st.Mode&0o111 == 0:
 		return fmt.Sprintf("nobody may execute it (mode %#o); set its x bit with chmod +x", st.Mode&0o7777)
 	case unix.Statfs(path, &fs) == nil && fs.Flags&unix.ST_NOEXEC != 0:
-		return fmt.Sprintf("it is on a file system mounted noexec, at %s; take that option out of the mount, or put the program elsewhere", mountPoint(path))
+		return fmt.Sprintf("it is on a file system mounted noexec, at %s; "+
+			"take that option out of the mount, or put the program elsewhere", mountPoint(path))
 	case unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS) != nil:
 		return fmt.Sprintf("%s may not execute it%s; change its mode or its owner", who(), rights(path))
 	}
