@@ -148,14 +148,19 @@ func (h *Hierarchy) missing(dir string) string {
 	return strings.TrimPrefix(b.String(), " ")
 }
 
-// enableIn opens one gate for all controllers; if that is refused, for each one that can pass.
+// enableIn opens one gate for all controllers; if one of them cannot pass, for the others.
 func (h *Hierarchy) enableIn(dir string) {
 	missing := h.missing(dir)
 	if missing == "" {
 		return
 	}
 	file := dir + "/cgroup.subtree_control"
-	if writeFile(file, missing) == nil {
+	switch writeFile(file, missing) {
+	case nil:
+		return
+	case unix.EBUSY, unix.EOPNOTSUPP:
+		// The cgroup holds processes. To enable one by one would be no help but harm: cpu, cpuset and pids would pass, for
+		// they can limit threads, but that turns the cgroup into one for threads, below which no container can live.
 		return
 	}
 	for _, c := range strings.Fields(missing) {
@@ -209,8 +214,12 @@ func (h *Hierarchy) unused() error {
 		return err
 	}
 	if n := len(pids); n > 0 {
-		return fmt.Errorf("cgroup %s is in use: %d processes are in it, %d is one; choose another container id or linux.cgroupsPath, "+
-			"or delete the container that has this one", dir, n, pids[0])
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf(" and %d more", n-1)
+		}
+		return fmt.Errorf("cgroup %s is in use: process %d%s; choose another container id or linux.cgroupsPath, "+
+			"or delete the container that has this one", dir, pids[0], more)
 	}
 	if frozen, _ := h.frozen(); frozen {
 		return fmt.Errorf("cgroup %s is frozen: a process that joins it would stop; thaw it or remove it with rmdir", dir)

@@ -26,7 +26,9 @@ var children = map[string]func(){
 		for {
 		}
 	},
-	"hog": childHog,
+	"hog":  childHog,
+	"hold": childHold,
+	"lost": childLost,
 }
 
 func TestMain(m *testing.M) {
@@ -175,4 +177,18 @@ func childHog() {
 		all = append(all, mib)
 	}
 	fmt.Println(len(all))
+}
+
+// childHold waits for a byte, uses 8 MiB and says so, until its standard input ends.
+func childHold() {
+	os.Stdin.Read(make([]byte, 1))
+	mem, err := syscall.Mmap(-1, 0, 8<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	if err != nil {
+		os.Exit(1)
+	}
+	for i := 0; i < len(mem); i += 4096 {
+		mem[i] = 1
+	}
+	fmt.Println()
+	os.Stdin.Read(make([]byte, 1))
 }

@@ -70,7 +70,7 @@ func TestFreeze(t *testing.T) {
 	require.Equal(t, before, ticks(t, cmd.Process.Pid), "it stands still")
 
 	// A group that is frozen takes nobody in.
-	require.ErrorContains(t, again(g).Create(), "is in use: 1 processes are in it")
+	require.ErrorContains(t, again(g).Create(), "is in use: process ")
 
 	require.NoError(t, g.Thaw())
 	for ticks(t, cmd.Process.Pid) == before {
@@ -99,7 +99,7 @@ func TestCreateRefuses(t *testing.T) {
 	other := again(g)
 	require.ErrorContains(t, other.Free(), "is in use")
 	err := other.Create()
-	require.EqualError(t, err, fmt.Sprintf("cgroup %s is in use: 1 processes are in it, %d is one; choose another container id or linux.cgroupsPath, "+
+	require.EqualError(t, err, fmt.Sprintf("cgroup %s is in use: process %d; choose another container id or linux.cgroupsPath, "+
 		"or delete the container that has this one", other.Hierarchies[0].Dir(), cmd.Process.Pid))
 	require.NoError(t, other.Delete())
 	require.NoError(t, syscall.Kill(cmd.Process.Pid, 0), "the other's process was not touched")

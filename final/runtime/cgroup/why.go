@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -47,6 +48,9 @@ func (h *Hierarchy) why(dir, file, value string, err error) string {
 	case unix.ENODEV:
 		return "there is no such device, or no I/O scheduler that can do this; see /proc/partitions"
 	case unix.ERANGE:
+		if strings.HasPrefix(file, "cpuset.") {
+			return h.whyInvalid(dir, file, value)
+		}
 		return "the value is out of the range that the kernel allows"
 	case unix.EINVAL:
 		return h.whyInvalid(dir, file, value)
@@ -91,6 +95,8 @@ func (h *Hierarchy) whyMissing(dir, file string) string {
 				return text + ", and cannot be: that cgroup is of type " + h.kind(at)
 			case unix.EINVAL:
 				return text + ", and cannot be: the kernel refuses it, as it does for cpu while real-time processes run"
+			case errNow:
+				return text + " until now; it is, so try again"
 			}
 			return text + "; echo +" + controller + " > " + gate
 		}
@@ -114,11 +120,21 @@ func closed(dir, controller string) error {
 			return nil
 		}
 	}
+	kind, err := read(dir + "/cgroup.type") // the root has none, and may hold processes
+	if err == nil && string(kind) != "domain\n" {
+		return unix.EOPNOTSUPP
+	}
+	if procs, _ := read(dir + "/cgroup.procs"); err == nil && len(procs) > 0 {
+		return unix.EBUSY // and to try could do harm: see enableIn
+	}
 	if err := writeFile(dir+"/cgroup.subtree_control", "+"+controller); err != nil {
 		return err
 	}
-	return unix.EAGAIN // somebody closed it again, and now it is open
+	return errNow
 }
+
+// errNow says that a gate was closed, and is open now.
+var errNow = errors.New("enabled now")
 
 // kind returns the type of a v2 cgroup: domain, domain threaded, domain invalid, threaded.
 func (h *Hierarchy) kind(dir string) string {
