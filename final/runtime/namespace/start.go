@@ -16,7 +16,7 @@ type Command struct {
 	Exe       int      // a file descriptor of the program, from Seal
 	Args, Env []string // Args[0] is the program's name
 	Files     []int    // what the program has as descriptors 0, 1, 2 and so on
-	Cgroup    int      // a file descriptor of a directory of cgroup v2, in which the process is born, or -1
+	Cgroup    int      // a file descriptor of a directory of cgroup v2, in which the process is born; -1 on v1 and hybrid
 }
 
 // Two kinds of namespaces cannot be entered by a process that shares its memory with another. The
@@ -55,23 +55,23 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 	if (joined|c.New)&alone == 0 {
 		p.Clone.Flags |= share
 	}
-	made, now := c.New, uintptr(0) // what init makes, and which of that in the clone
+	made, now, late := c.New, uintptr(0), c.Late(cmd.Cgroup) // what init makes, which of that in the clone, and what not yet
 	if joined != 0 {
 		if err := c.join(p, joins, &made); err != nil {
 			return 0, -1, err
 		}
-		now = c.inClone(made)
+		now = inClone(made, late)
 		p.second.Flags |= uint64(now)
 		if made&alone == 0 {
 			p.second.Flags |= share
 		}
 		p.grandchild()
 	} else {
-		now = c.inClone(made)
+		now = inClone(made, late)
 		p.Clone.Flags |= uint64(now)
 	}
 	p.place(cmd.Cgroup)
-	if err := c.make(p, made, made&^now&^c.Late(cmd.Cgroup)); err != nil {
+	if err := c.make(p, made, made&^now&^late); err != nil {
 		return 0, -1, err
 	}
 	if err := p.exec(cmd); err != nil {
@@ -89,14 +89,13 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 
 // inClone returns which of the namespaces to be made come into being with the process. After a user
 // namespace the others wait until the process is root in it: what it makes before would show an owner
-// that does not exist inside (the root of a mqueue file system, for one). A cgroup namespace shows the
-// maker's cgroup as the root, which is the parent's until the clone is over, and a time namespace
-// would be too late to be set.
-func (c *Config) inClone(made uintptr) uintptr {
+// that does not exist inside (the root of a mqueue file system, for one). A time namespace would be
+// entered by the clone, and then it is too late to set its clocks.
+func inClone(made, late uintptr) uintptr {
 	if made&unix.CLONE_NEWUSER != 0 {
 		return made & (unix.CLONE_NEWUSER | unix.CLONE_NEWPID)
 	}
-	return made &^ (unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME)
+	return made &^ unix.CLONE_NEWTIME &^ late
 }
 
 // join appends what the first process does. If it enters a user namespace, it makes the time namespace,
@@ -211,8 +210,10 @@ func (c *Config) offsets() (text string) {
 }
 
 // Late returns the flags of namespaces that Start leaves to init: a cgroup namespace shows the cgroup
-// that its maker is in as the root, and with cgroup v1 the runtime puts init into its cgroup only
+// that its maker is in as the root, and with cgroup v1 the runtime puts init into its cgroups only
 // after Start. Init makes it when it is told that it is in place, on the thread that will call execve.
+// With cgroup v2 alone, where init is born in its cgroup, it is not too early in the clone: the kernel
+// takes the new process's cgroup for the root (cgroup_post_fork).
 func (c *Config) Late(cgroup int) uintptr {
 	if cgroup >= 0 {
 		return 0
