@@ -134,8 +134,12 @@ func (t *Target) Differs() (flags uintptr, err error) {
 			continue // a kernel without this kind
 		}
 		there, err := unix.Readlinkat(fds[1], k.file, link[1][:])
-		if err != nil {
-			return 0, fail.Call(fmt.Sprintf("readlink(%q)", dirs[1]+"/"+k.file), err, "the container's process has ended, or belongs to another user")
+		switch err {
+		case nil:
+		case unix.ENOENT: // of a zombie the kernel says so, having let its namespaces go
+			return 0, fail.Call(fmt.Sprintf("readlink(%q)", dirs[1]+"/"+k.file), unix.ESRCH, "the container's process has ended")
+		default:
+			return 0, fail.Call(fmt.Sprintf("readlink(%q)", dirs[1]+"/"+k.file), err, "the container's process belongs to another user")
 		}
 		if string(link[0][:here]) != string(link[1][:there]) {
 			flags |= k.flag

@@ -50,11 +50,8 @@ func writeBoth(pid int, uids, gids []specs.LinuxIDMapping) error {
 
 // writeMap writes all lines at once, as the kernel wants it.
 func writeMap(path string, m []specs.LinuxIDMapping) error {
-	text := &strings.Builder{}
-	for _, l := range m {
-		fmt.Fprintln(text, l.ContainerID, l.HostID, l.Size)
-	}
-	err := writeFile(path, text.String())
+	text := mapText(m)
+	err := writeFile(path, text)
 	if err == nil {
 		return nil
 	}
@@ -67,7 +64,16 @@ func writeMap(path string, m []specs.LinuxIDMapping) error {
 	case errors.Is(err, unix.ENOENT):
 		cause = "the process has ended"
 	}
-	return fail.Call(fmt.Sprintf("write(%q, %q)", path, text.String()), err, cause)
+	return fail.Call(fmt.Sprintf("write(%q, %q)", path, text), err, cause)
+}
+
+// mapText returns the lines of a map.
+func mapText(m []specs.LinuxIDMapping) string {
+	text := &strings.Builder{}
+	for _, l := range m {
+		fmt.Fprintln(text, l.ContainerID, l.HostID, l.Size)
+	}
+	return text.String()
 }
 
 func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
