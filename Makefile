@@ -4,21 +4,24 @@
 # If this folder's Vagrant VM exists, or this machine can't run labs (macOS; no root and no sudo), then
 # the targets marked * copy the folder into the VM and run there. HOST=1 keeps them on this machine.
 #
-# Variables: LAB=03 (which lab, for shell and test), GUIDE=zh-CN (the guide's language), HOST=1,
+# Variables: LAB=03 (which lab), EX=reap (which extra exercise of it), TASK=2 (which task: hint, solution),
+#            AGAIN=1 (start: begin anew), FROM=03 TO=04 (diff), WORD=pivot_root (explain), YES=1 and ALL=1 (reset),
+#            DIR=submissions (grade), GUIDE=zh-CN (the guide's language), HOST=1,
 #            TARBALL=busybox.tar (rootfs), CMD="..." and LAYOUT=v1|hybrid|v2 (vm),
 #            RUN=REGEXP and V=1 (test: only some tests; all their output),
 #            LAB_SLOW=1 (wider time limits, for a machine without hardware virtualization).
 
 LABS := lab01 lab02 lab03 lab04 lab05 lab06
-IN_VM := $(LABS) shell rootfs test test-full conformance bench
+STUDENT := start check hint solution status diff explain doctor reset
+IN_VM := $(LABS) $(STUDENT) shell rootfs grade test test-full workshop-check conformance bench
 
 NEEDS := need-build need-lab need-test need-bench
-.PHONY: help build setup lint vm clean $(NEEDS) test-binaries FORCE $(IN_VM)
+.PHONY: help build setup lint vm clean bundle $(NEEDS) test-binaries FORCE $(IN_VM)
 .NOTPARALLEL:
 
 help:
 	@echo "Jocker: six labs that build a container out of kernel features. First: make lab01"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "  (* in the Vagrant VM, if there is one: vagrant up. HOST=1 runs on this machine.)"
 
 lab01: ## * one cgroup, one limit, one workload: play the guide
@@ -27,6 +30,15 @@ lab03: ## * run -ti /bin/sh: an init, and /proc of its own
 lab04: ## * memory, cpu and cpuset limits, found through mountinfo
 lab05: ## * arguments and environment over a pipe
 lab06: ## * a root file system of its own: busybox on union layers
+start: ## * write what you begin with into work/: make start LAB=03
+check: ## * check what you wrote, and hear what is wrong: make check LAB=03
+hint: ## * the next of three hints: make hint LAB=03 TASK=2
+solution: ## * the solution, after a try that failed: make solution LAB=03 TASK=2
+status: ## * your progress over all labs
+diff: ## * the idea between two labs: make diff FROM=03 TO=04
+explain: ## * what causes which error: make explain WORD=pivot_root
+doctor: ## * look at the machine: what is missing, and what mends it
+reset: ## * remove what labs and broken programs have left on the machine
 shell: ## * a root shell in a lab's folder, bin/ on PATH: make shell LAB=03
 rootfs: ## * get busybox for lab06 (from a file of yours: TARBALL=...)
 build: ## build everything into bin/, static
@@ -34,6 +46,9 @@ test: ## * test on this machine's cgroup layout, and on the others in qemu
 test-full: ## * the same with the whole matrices: takes long
 conformance: ## * the OCI's validation programs against bin/jocker-runtime, runc and crun
 bench: ## * how fast bin/jocker-runtime is, beside runc and crun
+grade: ## * check a folder of submissions, print CSV: make grade DIR=submissions
+workshop-check: ## * prove the checks: starters fail, solutions pass, each mistake gets its own message
+bundle: ## for a workshop without a network: all it takes, in jocker-workshop.tar
 lint: ## gofmt, go vet for amd64 and arm64, staticcheck
 vm: ## a throw-away qemu machine: make vm CMD="uname -a" [LAYOUT=v1]
 setup: ## install what all this needs, on Debian or Ubuntu: sudo make setup
@@ -48,17 +63,17 @@ endif
 ifeq ($(WHERE),vm)
 
 $(IN_VM):
-	@sh internal/make/in-vm.sh $@ $(foreach v,LAB GUIDE TARBALL RUN V LAB_SLOW,$(if $($v),'$v=$($v)'))
+	@sh internal/make/in-vm.sh $@ $(foreach v,LAB EX TASK AGAIN FROM TO WORD YES ALL DIR GUIDE TARBALL RUN V LAB_SLOW,$(if $($v),'$v=$($v)'))
 
 else
 
 # --- run ----------------------------------------------------------------------------------------
 
-# LAB=03, LAB=3 and LAB=lab03 are the same: $(N) is 03, and $(DIR) is that lab's folder.
-N   := $(patsubst lab%,%,$(LAB))
-N   := $(if $(filter 1 2 3 4 5 6,$(N)),0$(N),$(N))
-DIR := $(if $(N),$(wildcard lab$(N)-*))
-$(if $(N),$(if $(DIR),,$(error there is no lab $(LAB): LAB is 01 to 06)))
+# LAB=03, LAB=3 and LAB=lab03 are the same: $(N) is 03, and $(FOLDER) is that lab's folder.
+N      := $(patsubst lab%,%,$(LAB))
+N      := $(if $(filter 1 2 3 4 5 6,$(N)),0$(N),$(N))
+FOLDER := $(if $(N),$(wildcard lab$(N)-*))
+$(if $(N),$(if $(FOLDER),,$(error there is no lab $(LAB): LAB is 01 to 06)))
 
 # RUN_AS_ROOT works whatever sudo does to PATH.
 UID         := $(shell id -u)
@@ -79,13 +94,49 @@ $(LABS): lab%: need-lab bin/lab bin/lab%
 rootfs: need-lab bin/lab
 	@$(RUN_AS_ROOT) bin/lab rootfs $(if $(TARBALL),"$(TARBALL)")
 
-shell: need-lab $(if $(DIR),bin/lab bin/lab$(N) $(ALSO_$(N)))
-	@test -n "$(DIR)" || { echo 'which lab? make shell LAB=01, for example' >&2; exit 1; }
-	@echo "A root shell in $(DIR)/; bin/ is on PATH, so lab$(N) runs your build. exit leaves it."
-	@cd $(DIR) && $(RUN_AS_ROOT) bash || true
+shell: need-lab $(if $(FOLDER),bin/lab bin/lab$(N) $(ALSO_$(N)))
+	@test -n "$(FOLDER)" || { echo 'which lab? make shell LAB=01, for example' >&2; exit 1; }
+	@echo "A root shell in $(FOLDER)/; bin/ is on PATH, so lab$(N) runs your build. exit leaves it."
+	@cd $(FOLDER) && $(RUN_AS_ROOT) bash || true
+
+# --- do the labs ---
+
+start: need-build bin/lab
+	@bin/lab start $(if $(AGAIN),-again) $(N) $(EX)
+
+check: need-lab bin/lab $(if $(filter 06,$(N)),rootfs)
+	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab check $(N) $(EX)
+
+hint solution: need-build bin/lab
+	@bin/lab $@ $(N) $(EX) $(TASK)
+
+status: need-build bin/lab
+	@bin/lab status
+
+diff: need-build bin/lab
+	@bin/lab diff $(FROM) $(TO)
+
+explain: need-build bin/lab
+	@bin/lab explain $(WORD)
+
+doctor: need-build bin/lab
+	@LAB_GO="$(GO)" bin/lab doctor
+
+reset: need-build bin/lab
+	@$(RUN_AS_ROOT) bin/lab reset $(if $(YES),-yes) $(if $(ALL),-all)
+
+grade: need-lab bin/lab rootfs
+	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab grade "$(DIR)"
+
+# --- prove them ---
+
+workshop-check: need-test build
+	@$(BUILD) test -c -o bin/test/internal-check.test ./internal/check
+	@cd internal/check && $(RUN_AS_ROOT) LAB_GO="$(GO)" LABTEST_FULL=1 ../../bin/test/internal-check.test -test.timeout 60m -test.v \
+		-test.run 'Solutions|Starters|Mutants$(if $(RUN),/all/$(RUN))' | sed -n '/^ *--- /s/--- //p; /^PASS/p; /^FAIL/p; /workshop_test.go/,/^[^ ]/p'
 
 test test-full: need-test build test-binaries
-	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' LAB_SLOW='$(LAB_SLOW)' bash internal/make/test.sh
+	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' LAB_SLOW='$(LAB_SLOW)' LAB_GO='$(GO)' bash internal/make/test.sh
 
 conformance: need-test bin/jocker-runtime
 	@echo "go build -o bin/conformance/ (the suite comes as a Go module)"
@@ -123,7 +174,7 @@ $(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime: need-build FORCE
 # Every package that has tests, or only LAB: bin/test/NAME.test, and NAME.dir says where it runs.
 test-binaries: need-build
 	@$(AS_USER) rm -rf bin/test && $(AS_USER) mkdir -p bin/test
-	@$(BUILD) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(if $(DIR),./$(DIR)/...,$(ALL)) | \
+	@$(BUILD) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(if $(FOLDER),./$(FOLDER)/...,$(ALL)) | \
 	sed -n 's,^jocker/,,p' | while read -r dir; do \
 		name=$$(echo "$$dir" | sed 's,^\(lab[0-9]*\)-[^/]*,\1,; s,/,-,g'); \
 		$(BUILD) test -c -o "bin/test/$$name.test" "./$$dir" || exit; \
@@ -135,6 +186,9 @@ $(NEEDS):
 
 setup:
 	@sh internal/make/setup.sh
+
+bundle: need-build
+	@GO="$(GO)" bash internal/make/bundle.sh
 
 clean:
 	rm -rf bin

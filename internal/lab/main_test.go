@@ -76,7 +76,8 @@ func TestRun(t *testing.T) {
 	var all bytes.Buffer
 	usage(&all)
 	usageAll := all.String()
-	require.True(t, strings.HasPrefix(usageAll, "usage: lab COMMAND\n\n  lab play [-lang zh-CN] [-bin DIR] LAB\n      play a lab's guide and check what it says\n"))
+	require.True(t, strings.HasPrefix(usageAll, "usage: lab COMMAND\n\n  lab start [-again] LAB [EXERCISE]\n"))
+	require.Contains(t, usageAll, "\n  lab play [-lang zh-CN] [-bin DIR] LAB\n      play a lab's guide and check what it says\n")
 	const played = "\n== Lab ==\n$ lab03\nhello\n"
 	const noWord = ":4: the output is not what the guide promises\n  command   $ lab03\n  promised  good bye\n  came      hello\n"
 	for name, c := range map[string]struct {

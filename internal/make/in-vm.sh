@@ -55,3 +55,22 @@ command='cd /vagrant && sudo make --no-print-directory'
 for word; do command="$command $(quote "$word")"; done
 if [ -t 0 ] && [ -t 1 ]; then tty=--tty; else tty=--no-tty; fi
 vagrant ssh $tty -c "$command"
+status=$?
+
+# The folder is copied one way only. What the student's commands write in the VM comes back: a new folder in work/ with
+# start, the progress otherwise. (Nothing else, for somebody may be typing in that folder meanwhile.)
+case $1 in
+start)
+	rm -rf .work.new && mkdir .work.new
+	if vagrant ssh --no-tty -c 'cd /vagrant && tar -cf - work' 2>/dev/null </dev/null | tar -xf - -C .work.new 2>/dev/null && [ -d .work.new/work ]; then
+		rm -rf work && mv .work.new/work work
+	fi
+	rm -rf .work.new
+	;;
+check | hint | solution)
+	vagrant ssh --no-tty -c 'cat /vagrant/work/progress.json' 2>/dev/null </dev/null >.progress.new &&
+		[ -s .progress.new ] && [ -d work ] && mv .progress.new work/progress.json
+	rm -f .progress.new
+	;;
+esac
+exit $status

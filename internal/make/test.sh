@@ -73,7 +73,7 @@ done
 sudo=()
 if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null || { echo 'test: the labs make cgroups and mounts, so testing them takes root, and this machine has no sudo: su -c "make test"' >&2; exit 1; }
-	sudo=(sudo --preserve-env=FULL,RUN,V,LAB_SLOW)
+	sudo=(sudo --preserve-env=FULL,RUN,V,LAB_SLOW,LAB_GO)
 fi
 
 here=$(layout)

@@ -1,0 +1,3 @@
+package check
+
+const sysSetns = 308
