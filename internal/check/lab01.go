@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -286,10 +287,17 @@ func checkRemove(w *world) *Finding {
 	case err != "":
 		return finding("remove-error", observed+", and the cgroup is gone", "no error", "The work was done", see)
 	}
-	if f := w.lab01Whole(); f != nil {
-		return f
+	nested := w.cgroupHere("nested")
+	os.MkdirAll(nested+"/below/deeper", 0o755)
+	p = w.hold(command{Args: []string{"sh", "-c", `echo $$ > ` + nested + `/below/deeper/cgroup.procs; echo ready; exec sleep 50`}})
+	err, r = remove(nested)
+	p.input.Close()
+	<-p.ended
+	if _, statErr := os.Stat(nested); statErr == nil || slices.Contains(r.LeftCgroups, nested) || err != "" {
+		return finding("children-left", fmt.Sprintf("a cgroup in which the workload had made others is still there, error %q", err), "it is gone, with all below it",
+			"A cgroup with children can't be removed, and a process in one of them isn't in the parent's cgroup.procs: each cgroup lists its own", see)
 	}
-	return nil
+	return w.lab01Whole()
 }
 
 // lab01Whole runs the whole program once, if the other tasks are done.

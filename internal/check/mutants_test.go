@@ -5,7 +5,7 @@ type mutant struct {
 	name string   // of the mistake, in a few words
 	want string   // the finding that a check must come to, as the first one
 	onV2 string   // the same on a machine with cgroup v2, if it differs; "-" where the mistake can't be made there
-	edit []string // file, old text, new text; and again
+	edit []string // file, old text (or "body of FUNCTION"), new text; and again
 }
 
 // The fifteen mistakes that students of the subject make most often are marked with a number, #1 to #15.
@@ -22,25 +22,36 @@ var mutants = map[string][]mutant{
 		{"-swap is ignored", "swap-flag", "", []string{"cgroup.go", "\tif swap {\n", "\tif swap && limit == \"\" {\n"}},
 		{"no swap file is an error", "swap-file-missing", "", []string{"cgroup.go", "&& !machineHasSwap()", "&& machineHasSwap()"}},
 		{"a limit of 0 is written", "zero-limit", "", []string{"cgroup.go", "if bytes == 0 {", "if bytes < 0 {"}},
-		{"os.RemoveAll on a cgroup (#15)", "files-first", "", []string{"cgroup.go", "err := os.Remove(cg.dir)", "err := os.RemoveAll(cg.dir)",
-			"cgroup.go", "if time.Now().After(deadline) {", "if err != nil {"}},
+		{"os.RemoveAll on a cgroup (#15)", "files-first", "", []string{"cgroup.go", "body of cgroup.remove", "_ = time.Now\n\treturn os.RemoveAll(cg.dir)"}},
 		{"rmdir, and that's it", "not-killed", "", []string{"cgroup.go", "syscall.Kill(pid, syscall.SIGKILL)", "_ = pid"}},
 		{"SIGTERM asks politely", "some-survive", "", []string{"cgroup.go", "syscall.Kill(pid, syscall.SIGKILL)", "syscall.Kill(pid, syscall.SIGTERM)"}},
-		{"kill, and rmdir at once", "rmdir-too-early", "", []string{"cgroup.go", `	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		err := os.Remove(cg.dir)`, `	for deadline := time.Now(); ; {
-		err := os.Remove(cg.dir)
-		if os.IsNotExist(err) {
-			return nil
+		{"kill, and rmdir at once", "rmdir-too-early", "", []string{"cgroup.go", "body of cgroup.remove", `_ = time.Now
+	procs, err := os.ReadFile(filepath.Join(cg.dir, "cgroup.procs"))
+	if err != nil {
+		return nil
+	}
+	for _, line := range strings.Fields(string(procs)) {
+		if pid, err := strconv.Atoi(line); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
-		procs, _ := os.ReadFile(filepath.Join(cg.dir, "cgroup.procs"))
+	}
+	return os.Remove(cg.dir)`}},
+		{"a cgroup that isn't there is an error", "missing-is-fine", "", []string{"cgroup.go", "body of cgroup.remove", `_ = time.Now
+	for {
+		procs, err := os.ReadFile(filepath.Join(cg.dir, "cgroup.procs"))
+		if err != nil {
+			return err
+		}
 		for _, line := range strings.Fields(string(procs)) {
 			if pid, err := strconv.Atoi(line); err == nil {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
-		err = os.Remove(cg.dir)`}},
-		{"a cgroup that isn't there is an error", "missing-is-fine", "", []string{"cgroup.go", "if err == nil || errors.Is(err, fs.ErrNotExist) {\n\t\t\treturn nil", "if err == nil {\n\t\t\treturn nil",
-			"cgroup.go", "if time.Now().After(deadline) {", "if errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {"}},
+		if os.Remove(cg.dir) == nil {
+			return nil
+		}
+	}`}},
+		{"cgroups below are forgotten", "children-left", "", []string{"cgroup.go", "range cg.cgroups() {", "range []string{cg.dir} {"}},
 		{"the workload stays outside", "outside-the-cgroup", "", []string{"main.go", "echo $$ > \"$0\" && exec", "test -w \"$0\" && exec"}},
 		{"no exec", "shell-stays", "", []string{"main.go", `&& exec "$@"`, `&& { "$@"; exit $?; }`}},
 		{"arguments become words", "words-split", "", []string{"main.go", `exec "$@"`, `exec $@`}},

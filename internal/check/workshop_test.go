@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	Main()
+	flag.Set("test.parallel", "3") // checks wait at times, so two processors can do more than two of them
 	labtest.Main(m)
 }
 
@@ -139,6 +141,12 @@ func (m mutant) apply(t *testing.T, files map[string]string) map[string]string {
 	t.Helper()
 	for i := 0; i+2 < len(m.edit); i += 3 {
 		file, old, text := m.edit[i], m.edit[i+1], m.edit[i+2]
+		if name, ok := strings.CutPrefix(old, "body of "); ok {
+			functions, err := exercise.Functions(files)
+			require.NoError(t, err)
+			old = functions[name].Body
+			text = "{\n" + text + "\n}"
+		}
 		require.Equal(t, 1, strings.Count(files[file], old), "%s has not just one place with\n%s", file, old)
 		files[file] = strings.Replace(files[file], old, text, 1)
 	}

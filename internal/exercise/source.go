@@ -77,8 +77,9 @@ func (s *source) tasks() (list []taskFunc) {
 type Function struct {
 	File, Signature string
 	Line            int
-	Open            bool // its body is still the starter's
-	body            string
+	Open            bool   // its body is still the starter's
+	Body            string // with its braces
+	text            string
 }
 
 // Functions lists the functions of a program by name ("mountProc", "cpuset.v1"). A file that can't be parsed is left
@@ -96,7 +97,7 @@ func Functions(files map[string]string) (functions map[string]Function, err erro
 				functions[funcName(f)] = Function{
 					File: name, Line: s.fset.Position(f.Pos()).Line, Open: isOpen(f.Body),
 					Signature: strings.Join(strings.Fields(s.between(f.Pos(), f.Body.Lbrace)), " "),
-					body:      s.between(f.Pos(), f.End()),
+					Body:      s.between(f.Body.Lbrace, f.End()), text: s.between(f.Pos(), f.End()),
 				}
 			}
 		}
@@ -111,5 +112,5 @@ func (e *Exercise) Solution(t Task) (string, error) {
 		return "", err
 	}
 	functions, err := Functions(files)
-	return functions[t.Func].body + "\n", err
+	return functions[t.Func].text + "\n", err
 }
