@@ -282,6 +282,24 @@ var scenes = map[string]func(dir string, r *Rootfs) scene{
 			hit:  func() bool { return exists(dir + "/outside/zero") },
 		}
 	},
+	// The same, for the links: where there is a ptmx, it is removed first.
+	"links": func(dir string, r *Rootfs) scene {
+		dev := r.cfg.Root + "/dev"
+		check(os.Symlink(dir+"/outside", r.cfg.Root+"/link"))
+		check(os.WriteFile(dir+"/outside/ptmx", nil, 0o644))
+		return scene{
+			swap: [2]string{dev, r.cfg.Root + "/link"},
+			naive: func() error {
+				if err := regular(dev); err != nil {
+					return err
+				}
+				os.Remove(dev + "/ptmx")
+				return os.Symlink("pts/ptmx", dev+"/ptmx")
+			},
+			ours: r.makeLinks,
+			hit:  func() bool { return regular(dir+"/outside/ptmx") != nil || exists(dir+"/outside/fd") },
+		}
+	},
 	// The same kind: a device gets its owner, and the name is another file's by then.
 	"owner": func(dir string, r *Rootfs) scene {
 		device := r.cfg.Root + "/dev/zero"

@@ -50,13 +50,17 @@ func TestCgroup(t *testing.T) {
 	got := map[string]string{}
 	for place, line := range parseMountinfo(info) {
 		if strings.HasPrefix(place, "/sys/fs/cgroup") {
-			got[place] = strings.Replace(line, " master", "", 1)
+			line = strings.Replace(line, " master", "", 1)
+			if i := strings.Index(line, "- cgroup "); i >= 0 { // the source's name is the host's
+				line = line[:i] + "- cgroup " + line[strings.LastIndex(line, " ")+1:]
+			}
+			got[place] = line
 		}
 	}
 	for _, h := range g.Hierarchies {
 		if h.Version == 1 {
 			option := strings.Join(h.Controllers, ",")
-			want["/sys/fs/cgroup/"+filepath.Base(h.Mount)] = "/ ro,nosuid,nodev,noexec,relatime - cgroup cgroup rw," + option
+			want["/sys/fs/cgroup/"+filepath.Base(h.Mount)] = "/ ro,nosuid,nodev,noexec,relatime - cgroup rw," + option
 			require.Contains(t, shown, "/sys/fs/cgroup/"+filepath.Base(h.Mount)+"/cgroup.procs 1 ")
 		}
 	}

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -13,7 +14,20 @@ import (
 // Both trees are held by descriptors, and every name is one level below one: no link is followed, on
 // either side (CVE-2022-23648). The tmpfs has no place yet, so nobody can put links into it.
 
-// copyUp copies the directory from into to.
+// fill copies the directory from into to, the root of a new tmpfs, and its owner. (The mode is an option of the tmpfs.)
+func fill(from, to int) error {
+	var st unix.Stat_t
+	err := unix.Fstat(from, &st)
+	if err == nil && st.Uid|st.Gid != 0 {
+		err = unix.Fchownat(to, "", int(st.Uid), int(st.Gid), unix.AT_EMPTY_PATH)
+	}
+	if err != nil {
+		return copyError("fchownat", ".", err)
+	}
+	return copyUp(from, to)
+}
+
+// copyUp copies what is in the directory from into to.
 func copyUp(from, to int) error {
 	dir, err := unix.Openat(from, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -88,7 +102,7 @@ func copyDirectory(from, to int, name string, st *unix.Stat_t) error {
 	if err := copyUp(inner, made); err != nil {
 		return err
 	}
-	return finishCopy(made, to, name, st)
+	return finishCopy(inner, made, to, name, st)
 }
 
 // copyFile copies a file.
@@ -114,20 +128,50 @@ func copyFile(from, to int, name string, st *unix.Stat_t) error {
 			break
 		}
 	}
-	return finishCopy(made, to, name, st)
+	return finishCopy(fd, made, to, name, st)
 }
 
-// finishCopy gives a copy its owner, mode and times. The owner first: chown takes setuid bits away.
-func finishCopy(made, to int, name string, st *unix.Stat_t) error {
+// finishCopy gives a copy its owner, mode, attributes and times. The owner first: chown takes setuid bits
+// and capabilities away.
+func finishCopy(fd, made, to int, name string, st *unix.Stat_t) error {
 	err := unix.Fchown(made, int(st.Uid), int(st.Gid))
 	if err == nil {
 		err = unix.Fchmod(made, st.Mode&0o7777)
+	}
+	if err == nil {
+		err = copyAttributes(fd, made)
 	}
 	if err == nil {
 		err = copyTimes(to, name, st)
 	}
 	if err != nil {
 		return copyError("fchown", name, err)
+	}
+	return nil
+}
+
+// copyAttributes copies extended attributes (xattr(7)), such as a program's capabilities. A kind that a
+// tmpfs cannot have is left out.
+func copyAttributes(fd, made int) error {
+	var names [4096]byte
+	n, err := unix.Flistxattr(fd, names[:])
+	if err == unix.EOPNOTSUPP {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, name := range strings.Split(strings.TrimRight(string(names[:n]), "\x00"), "\x00") {
+		if name == "" {
+			continue
+		}
+		var value [65536]byte // the most that one has (XATTR_SIZE_MAX)
+		n, err := unix.Fgetxattr(fd, name, value[:])
+		if err == nil {
+			err = unix.Fsetxattr(made, name, value[:n], 0)
+		}
+		if err != nil && err != unix.EOPNOTSUPP && err != unix.ENODATA {
+			return err
+		}
 	}
 	return nil
 }

@@ -114,11 +114,14 @@ func TestCopyUp(t *testing.T) {
 	require.NoError(t, os.Chown(b.path("rootfs/data/dir/file"), 12, 34))
 	require.NoError(t, unix.Chmod(b.path("rootfs/data/dir/file"), 0o4711))
 	require.NoError(t, unix.Mkfifo(b.path("rootfs/data/fifo"), 0o604))
+	require.NoError(t, os.Chown(b.path("rootfs/data"), 56, 78))
+	require.NoError(t, unix.Setxattr(b.path("rootfs/data/dir/file"), "security.capability", netRaw, 0))
 	require.NoError(t, unix.UtimesNanoAt(unix.AT_FDCWD, b.path("rootfs/data/dir/file"), []unix.Timespec{{Sec: 1}, {Sec: 2}}, 0))
 	b.mount("tmpfs", "/data", "tmpfs", "tmpcopyup", "nosuid")
-	out := b.must(`cd /data; busybox stat -c '%n %F %a %u %g' dir dir/file link fifo; busybox stat -c '%X %Y' dir/file
+	out := b.must(`cd /data; busybox stat -c '%n %F %a %u %g' . dir dir/file link fifo; busybox stat -c '%X %Y' dir/file
 		busybox cat dir/file; busybox readlink link; echo new >dir/file; busybox rm fifo`)
-	require.Equal(t, `dir directory 2750 0 0
+	require.Equal(t, `. directory 755 56 78
+dir directory 2750 0 0
 dir/file regular file 4711 12 34
 link symbolic link 777 0 0
 fifo fifo 604 0 0
@@ -127,7 +130,26 @@ content`+b.path("secret")+"\n", out)
 	content, err := os.ReadFile(b.path("rootfs/data/dir/file"))
 	require.NoError(t, err)
 	require.Equal(t, "content", string(content)) // the image is as it was
+
+	// What a shell can't show: the capabilities of a program (here CAP_NET_RAW, as ping has it).
+	from, err := unix.Open(b.path("rootfs/data"), unix.O_PATH, 0)
+	require.NoError(t, err)
+	defer unix.Close(from)
+	tree, err := newMount("tmpfs", "t", nil, nil, 0)
+	require.NoError(t, err)
+	defer unix.Close(tree)
+	require.NoError(t, fill(from, tree))
+	fd, err := unix.Openat(tree, "dir/file", unix.O_RDONLY, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	value := make([]byte, 100)
+	n, err := unix.Fgetxattr(fd, "security.capability", value)
+	require.NoError(t, err)
+	require.Equal(t, netRaw, value[:n])
 }
+
+// netRaw is a struct vfs_cap_data of linux/capability.h, revision 2: CAP_NET_RAW permitted, and effective.
+var netRaw = []byte{0: 1, 3: 2, 5: 1 << 5, 19: 0}
 
 func TestCopyUpTooSmall(t *testing.T) {
 	b := newBox(t)

@@ -40,7 +40,7 @@ func (m *mount) doNew(r *Rootfs, kind string) error {
 		}
 	}
 	if m.copyUp && existed {
-		if err := copyUp(place, tree); err != nil {
+		if err := fill(place, tree); err != nil {
 			closeAll(place, tree)
 			return err
 		}

@@ -57,7 +57,7 @@ func TestReadonly(t *testing.T) {
 func TestPropagation(t *testing.T) {
 	for propagation, want := range map[string]string{
 		"":            "master",
-		"slave":       "", // the mount of the rootfs had a master, and slave alone gives it none
+		"slave":       "", // its mount was made private before, so it has no master
 		"private":     "",
 		"rprivate":    "",
 		"rslave":      "master",
