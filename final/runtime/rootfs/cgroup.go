@@ -1,13 +1,11 @@
 package rootfs
 
 import (
-	"path"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"jocker/final/runtime/cgroup"
 	"jocker/final/runtime/fail"
 )
 
@@ -15,21 +13,6 @@ import (
 
 // What each hierarchy of cgroup v1 gets, whatever the options say.
 const hierarchyAttributes = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
-
-// Hierarchies returns what a mount of type cgroup shows of a container's cgroup: on cgroup v2 the one
-// tree, on v1 all of its trees. A tree of v2 beside these has no controller of interest, and is left out.
-func Hierarchies(g *cgroup.Group) (list []Hierarchy) {
-	for i := range g.Hierarchies {
-		h := &g.Hierarchies[i]
-		switch {
-		case h.Version == 1:
-			list = append(list, Hierarchy{path.Base(h.Mount), strings.Join(h.Controllers, ","), h.Dir()})
-		case len(g.Hierarchies) == 1:
-			list = append(list, Hierarchy{Path: h.Dir()})
-		}
-	}
-	return list
-}
 
 // doCgroup mounts the container's cgroups.
 func (m *mount) doCgroup(r *Rootfs) error {

@@ -21,11 +21,26 @@ func (b *box) inCgroup() *cgroup.Group {
 	require.NoError(b.t, err)
 	require.NoError(b.t, g.Create())
 	b.t.Cleanup(func() { require.NoError(b.t, g.Delete()) })
-	b.Cgroups = Hierarchies(g)
+	b.Cgroups = hierarchies(g)
 	for i := range g.Hierarchies {
 		b.join = append(b.join, g.Hierarchies[i].Dir()+"/cgroup.procs")
 	}
 	return g
+}
+
+// hierarchies returns what a mount of type cgroup shows of a container's cgroup: on cgroup v2 the one
+// tree, on v1 all of its trees. A tree of v2 beside these has no controller of interest, and is left out.
+func hierarchies(g *cgroup.Group) (list []Hierarchy) {
+	for i := range g.Hierarchies {
+		h := &g.Hierarchies[i]
+		switch {
+		case h.Version == 1:
+			list = append(list, Hierarchy{filepath.Base(h.Mount), strings.Join(h.Controllers, ","), h.Dir()})
+		case len(g.Hierarchies) == 1:
+			list = append(list, Hierarchy{Path: h.Dir()})
+		}
+	}
+	return list
 }
 
 // The container sees its own cgroup as the whole tree, in each hierarchy.
