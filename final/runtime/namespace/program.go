@@ -25,7 +25,6 @@ type program struct {
 	grand  *child.Op       // the call that makes the child's child, if there is one
 	pid    uintptr         // the latter's pid
 	zero   uintptr         // pid and zero are the message that tells it
-	mask   uint64          // the signals that were blocked before
 	ends   [4]child.Op     // the last calls of a child that does not become cmd
 }
 
@@ -166,7 +165,7 @@ func (p *program) exec(c *Command) error {
 	// call; init closes what it finds before the container's program runs, on any kernel.
 	p.add(note{}, unix.SYS_CLOSE_RANGE, uintptr(files), 1<<31-1, unix.CLOSE_RANGE_CLOEXEC).Free = 1
 	p.add(literal("prlimit(RLIMIT_NOFILE)"), unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&child.Nofile)), 0)
-	p.add(literal("rt_sigprocmask"), unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.mask)), 0, 8)
+	p.add(literal("rt_sigprocmask"), unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.Mask)), 0, 8)
 	p.add(note{func() string { return fmt.Sprintf("execveat(%d, \"\", %q, AT_EMPTY_PATH)", exe, c.Args) }, execCause},
 		unix.SYS_EXECVEAT, uintptr(exe), p.text(""), p.vector(c.Args), p.vector(c.Env), unix.AT_EMPTY_PATH)
 	return nil
@@ -185,7 +184,9 @@ func (p *program) run(maps func(pid int) error) (pid int, err error) {
 	exit := child.Op{Nr: unix.SYS_EXIT_GROUP, Arg: [6]uintptr{1}}
 	p.ends = [4]child.Op{p.tell(&p.Errno), exit, p.tell(&p.pid), exit}
 	p.Failed = &p.ends[0]
-	first := p.spawn()
+	syscall.ForkLock.Lock() // so that the child gets no descriptor that another goroutine is about to mark
+	first := child.Spawn(&p.Program)
+	syscall.ForkLock.Unlock()
 	if first < 0 {
 		return 0, cloneNote(uintptr(p.Clone.Flags)).fail(unix.Errno(-first))
 	}
@@ -225,19 +226,6 @@ func (p *program) run(maps func(pid int) error) (pid int, err error) {
 	}
 	runtime.KeepAlive(p)
 	return pid, err
-}
-
-// spawn makes the child with all signals blocked, as package child asks.
-func (p *program) spawn() int {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	syscall.ForkLock.Lock()
-	defer syscall.ForkLock.Unlock()
-	all := ^uint64(0)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&p.mask)), 8, 0, 0)
-	r := child.Spawn(&p.Program)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.mask)), 0, 8, 0, 0)
-	return r
 }
 
 // hear reads a message, which is a pid or an error. At the end execve, or death, closed the socket.

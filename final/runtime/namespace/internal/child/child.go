@@ -19,9 +19,10 @@
 //   - All that the list points to is on the heap, where Go moves nothing, and is kept alive by the
 //     caller until Spawn returns. What the child writes (Op.Out, Errno, At) has no pointers to Go's
 //     memory, so the garbage collector need not see it.
-//   - Signals are blocked by the caller before Spawn, since a handler would be Go code. They are
-//     unblocked by the list's last call but one, when Clone.Flags (CLONE_CLEAR_SIGHAND) has left
-//     no handlers.
+//   - Signals are blocked around the clone, since a handler would be Go code. They are unblocked by
+//     the list's last call but one, when Clone.Flags (CLONE_CLEAR_SIGHAND) has left no handlers. The
+//     parent cannot be moved to another thread in between, for Go preempts by a signal, or at the
+//     beginning of functions that it has compiled.
 //   - With shared memory the list must not change credentials: the kernel notes in the memory
 //     whether it may be read by a debugger (PR_SET_DUMPABLE), and would do so for the parent too.
 //
@@ -48,11 +49,12 @@ type Program struct {
 	Failed *Op     // what to do after a call has failed
 	Errno  uintptr // the child notes here what error it was,
 	At     uintptr // and here the address of the Op
+	Mask   uint64  // Spawn notes here which signals were blocked before
 	Clone  CloneArgs
 }
 
-// Spawn is clone3(2) with p.Clone. In the parent it returns what the call returns, the child's pid
-// or a negative errno; the child begins with p.Ops[0].
+// Spawn is clone3(2) with p.Clone, while all signals are blocked. In the parent it returns what the
+// call returns, the child's pid or a negative errno; the child begins with p.Ops[0].
 func Spawn(p *Program) int
 
 // Rlimit is struct rlimit64.

@@ -1,9 +1,18 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+DATA ·all+0(SB)/8, $-1			// all signals
+GLOBL ·all(SB), NOPTR|RODATA, $8
+
 // func Spawn(p *Program) int
 TEXT ·Spawn(SB), NOSPLIT, $0-16
 	MOVQ	p+0(FP), R12
+	MOVQ	$2, DI			// SIG_SETMASK
+	MOVQ	$·all(SB), SI
+	LEAQ	Program_Mask(R12), DX
+	MOVQ	$8, R10
+	MOVQ	$14, AX			// rt_sigprocmask
+	SYSCALL
 	LEAQ	Program_Clone(R12), DI
 	MOVQ	$CloneArgs__size, SI
 	MOVQ	$435, AX		// clone3
@@ -11,6 +20,12 @@ TEXT ·Spawn(SB), NOSPLIT, $0-16
 	TESTQ	AX, AX
 	JZ	child
 	MOVQ	AX, ret+8(FP)
+	MOVQ	$2, DI
+	LEAQ	Program_Mask(R12), SI
+	MOVQ	$0, DX
+	MOVQ	$8, R10
+	MOVQ	$14, AX
+	SYSCALL
 	RET
 
 	// In the child: R12 is the program, R13 the next call. No stack from here on.

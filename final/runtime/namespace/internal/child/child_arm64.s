@@ -1,15 +1,30 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+DATA ·all+0(SB)/8, $-1			// all signals
+GLOBL ·all(SB), NOPTR|RODATA, $8
+
 // func Spawn(p *Program) int
 TEXT ·Spawn(SB), NOSPLIT, $0-16
 	MOVD	p+0(FP), R19
+	MOVD	$2, R0			// SIG_SETMASK
+	MOVD	$·all(SB), R1
+	ADD	$Program_Mask, R19, R2
+	MOVD	$8, R3
+	MOVD	$135, R8		// rt_sigprocmask
+	SVC
 	ADD	$Program_Clone, R19, R0
 	MOVD	$CloneArgs__size, R1
 	MOVD	$435, R8		// clone3
 	SVC
 	CBZ	R0, child
 	MOVD	R0, ret+8(FP)
+	MOVD	$2, R0
+	ADD	$Program_Mask, R19, R1
+	MOVD	$0, R2
+	MOVD	$8, R3
+	MOVD	$135, R8
+	SVC
 	RET
 
 	// In the child: R19 is the program, R20 the next call. No stack from here on.
