@@ -88,7 +88,8 @@ func TestNoController(t *testing.T) {
 	r := inRoom(t, `mount -t tmpfs none /sys/fs/cgroup; "$LAB" run -m 100m true`)
 	require.Equal(t, 125, r.Code, r)
 	require.Equal(t, "lab01: no memory controller: neither does /sys/fs/cgroup/cgroup.controllers list it (v2), "+
-		"nor is there a /sys/fs/cgroup/memory/memory.limit_in_bytes (v1)\n", r.Stderr)
+		"nor is there a /sys/fs/cgroup/memory/memory.limit_in_bytes (v1); "+
+		"look for cgroup_disable= in /proc/cmdline (a Raspberry Pi needs cgroup_enable=memory there)\n", r.Stderr)
 }
 
 func TestReadOnlyCgroups(t *testing.T) {

@@ -43,7 +43,7 @@ func memoryHierarchy() (root string, v2 bool, err error) {
 	if _, err := os.Stat(customaryV1 + "/memory.limit_in_bytes"); err == nil {
 		return customaryV1, false, nil
 	}
-	return "", false, fail(125, "no memory controller: neither does %s/cgroup.controllers list it (v2), nor is there a %s/memory.limit_in_bytes (v1)", customaryV2, customaryV1)
+	return "", false, fail(125, "no memory controller: neither does %s/cgroup.controllers list it (v2), nor is there a %s/memory.limit_in_bytes (v1); look for cgroup_disable= in /proc/cmdline (a Raspberry Pi needs cgroup_enable=memory there)", customaryV2, customaryV1)
 }
 
 // newCgroup makes a cgroup for this run, named after the lab and our process number.

@@ -173,5 +173,6 @@ func TestNoCgroups(t *testing.T) {
 		exec "$@"`,
 		"sh", labtest.Bin(t, "lab04"), "run", "-m", "100m", "true").Run(t)
 	require.Equal(t, 125, r.Code, r)
-	require.Equal(t, "lab04: no memory controller: no cgroup or cgroup2 mount in /proc/self/mountinfo has it\n", r.Stderr)
+	require.Equal(t, "lab04: no memory controller: no cgroup or cgroup2 mount in /proc/self/mountinfo has it; "+
+		"look for cgroup_disable= in /proc/cmdline (a Raspberry Pi needs cgroup_enable=memory there)\n", r.Stderr)
 }

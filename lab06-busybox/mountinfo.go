@@ -71,7 +71,7 @@ func hierarchy(controller string) (root string, v2 bool, err error) {
 		return strings.Fields(string(list))
 	})
 	if !ok {
-		return "", false, fail(125, "no %s controller: no cgroup or cgroup2 mount in /proc/self/mountinfo has it", controller)
+		return "", false, fail(125, "no %s controller: no cgroup or cgroup2 mount in /proc/self/mountinfo has it; look for cgroup_disable= in /proc/cmdline (a Raspberry Pi needs cgroup_enable=memory there)", controller)
 	}
 	return root, v2, nil
 }
