@@ -79,6 +79,9 @@ func optionError(context int, kind, word string, err error) error {
 	if err == unix.EINVAL {
 		cause += idHint(word)
 	}
+	if strings.HasPrefix(word, "context=") {
+		cause += "; linux.mountLabel needs a kernel with SELinux"
+	}
 	return fail.Call("fsconfig("+quote(kind)+", "+quote(word)+")", err, logged(context, cause))
 }
 

@@ -23,6 +23,18 @@ func (m *mount) doCgroup(r *Rootfs) error {
 	return m.doHierarchies(r)
 }
 
+func (m *mount) sayCgroup(cfg *Config, set string) (what, call string) {
+	what = "show the container its cgroups on " + m.dest
+	if len(cfg.Cgroups) == 0 || cfg.Cgroups[0].Name == "" {
+		return what, `fsopen("cgroup2"); fsmount(` + set + "); move_mount(" + quote(m.dest) + ")"
+	}
+	call = `fsopen("tmpfs"); fsmount(` + attributeNames(hierarchyAttributes, 0) + "); move_mount(" + quote(m.dest) + ")"
+	for _, h := range cfg.Cgroups {
+		call += "; open_tree(" + quote(h.Path) + ", OPEN_TREE_CLONE); move_mount(" + quote(m.dest+"/"+h.Name) + ")"
+	}
+	return what, call
+}
+
 // doHierarchies mounts cgroup v1: a tmpfs with a directory for each hierarchy.
 func (m *mount) doHierarchies(r *Rootfs) error {
 	place, _, err := r.target(m, true)

@@ -56,7 +56,7 @@
 //	  copyup.go    a tmpfs that begins with the image's files
 //	source.go    what the runtime must open for init, if there is a user namespace
 //	idmap.go     owners of files, translated
-//	dev.go       devices and links in /dev; console.go
+//	dev.go       devices and links in /dev; console.go; null.go
 //	proc.go      why nothing may be mounted on /proc; sysctl.go writes settings of the kernel
 //	mask.go      what of /proc and /sys is hidden or read-only
 //	cause.go     what an errno is likely to mean, call by call

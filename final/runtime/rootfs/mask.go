@@ -59,7 +59,7 @@ func (r *Rootfs) existing(path string) (fd int, err error) {
 // The null device is opened once, and looked at: had the image put a link in its place, then some file of
 // /proc would be mounted at a second place, writable, instead of being hidden (CVE-2025-31133).
 func (r *Rootfs) maskPaths() error {
-	null, err := r.null()
+	null, err := r.null(unix.O_PATH)
 	if err != nil {
 		return err
 	}
@@ -105,19 +105,6 @@ func (r *Rootfs) maskPath(path string, place, null int, empty *int) error {
 	}
 	m := mount{dest: path}
 	return m.attach(tree, place)
-}
-
-// null opens the container's /dev/null.
-func (r *Rootfs) null() (fd int, err error) {
-	fd, err = openIn(r.root, "dev/null", unix.O_PATH|unix.O_NOFOLLOW, inRoot)
-	if err != nil {
-		return -1, r.openError("/dev/null", err)
-	}
-	if err = isDevice(fd, &defaults[0], unix.S_IFCHR|0o666); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
 }
 
 // anyLate says whether there is something that becomes read-only at the end.

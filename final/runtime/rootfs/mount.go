@@ -185,9 +185,11 @@ func (m *mount) again(r *Rootfs) error {
 }
 
 // say describes the mount.
-func (m *mount) say() (what, call string) {
+func (m *mount) say(cfg *Config) (what, call string) {
 	set := attributeNames(m.set|m.setRec, m.clear|m.clearRec)
 	switch {
+	case m.Type == "cgroup" && !m.bind && !m.remount:
+		return m.sayCgroup(cfg, set)
 	case m.remount:
 		return "change the mount on " + m.dest, "mount_setattr(" + quote(m.dest) + ", " + set + ")"
 	case m.bind:

@@ -80,7 +80,7 @@ func FuzzParseOptions(f *testing.F) {
 			require.Contains(t, words, word)
 		}
 		m := mount{Mount: &specs.Mount{Type: "tmpfs"}, options: o}
-		m.say() // whatever it says, it can say it
+		m.say(&Config{}) // whatever it says, it can say it
 	})
 }
 

@@ -1,7 +1,9 @@
 package rootfs
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,6 +47,33 @@ func TestNullIsLink(t *testing.T) {
 	_, failure := b.run("true")
 	require.Equal(t, `hide /proc/keys: mknodat("/dev/null", S_IFCHR|0666, makedev(1, 3)): file exists (EEXIST): `+
 		`something else has this name in the image; remove it, or mount a tmpfs on /dev`, failure)
+}
+
+// Standard input is /dev/null, as with many engines: in the container it is the container's.
+func TestOwnNull(t *testing.T) {
+	b := newBox(t)
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat("/dev/null", &st))
+	out := b.must("busybox chmod 600 /proc/self/fd/0; busybox stat -L -c '%d %a' /proc/self/fd/0 /dev/null")
+	lines := strings.Split(out, "\n")
+	require.Equal(t, lines[0], lines[1])
+	require.NotContains(t, lines[0], fmt.Sprint(st.Dev, " "))
+	var after unix.Stat_t
+	require.NoError(t, unix.Stat("/dev/null", &after))
+	require.Equal(t, st.Mode, after.Mode) // the host's is as it was
+}
+
+// A label for mounts is refused where the kernel has no labels.
+func TestMountLabel(t *testing.T) {
+	if exists("/sys/fs/selinux/enforce") {
+		t.Skip("this kernel has SELinux")
+	}
+	b := newBox(t)
+	b.MountLabel = "system_u:object_r:container_file_t:s0"
+	_, failure := b.run("true")
+	require.Equal(t, `mount tmpfs on /dev: fsconfig("tmpfs", "context=system_u:object_r:container_file_t:s0"): invalid argument (EINVAL): `+
+		`the kernel says: tmpfs: Unknown parameter 'context'; the file system tmpfs does not take the option `+
+		`"context=system_u:object_r:container_file_t:s0"; linux.mountLabel needs a kernel with SELinux`, failure)
 }
 
 // CVE-2019-19921: the image's /proc is a link.

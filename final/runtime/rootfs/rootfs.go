@@ -53,7 +53,7 @@ func (r *Rootfs) Mount() []step.Step {
 	add(6, r.bindRoot, r.sayBindRoot)
 	for i := range r.mounts {
 		m := &r.mounts[i]
-		add(m.lab(), func() error { return m.do(r) }, m.say)
+		add(m.lab(), func() error { return m.do(r) }, func() (what, call string) { return m.say(r.cfg) })
 	}
 	if r.ownDev() {
 		add(6, r.makeDevices, r.sayDevices)
@@ -78,6 +78,9 @@ func (r *Rootfs) Enter() []step.Step {
 	}
 	if r.cfg.Propagation != "" {
 		add(r.propagateRoot, r.sayPropagateRoot)
+	}
+	if r.cfg.has("mount") && r.ownDev() {
+		add(r.ownNull, r.sayOwnNull)
 	}
 	return steps
 }
