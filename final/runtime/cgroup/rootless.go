@@ -41,12 +41,50 @@ func (g *Group) Lost(r *specs.LinuxResources) (words []string, err error) {
 	return words, nil
 }
 
-// closedTo says why we could not set a limit in a cgroup that is still to be made, or "".
-func (h *Hierarchy) closedTo(file string) string {
+// Rootless is Steps for an ordinary user. It leaves out of the group the hierarchies in which we may not make a cgroup, perhaps all
+// of them, and of the limits those that Lost tells of. What the kernel does to devices in a user namespace, where
+// nobody can make or mount one, needs no list.
+func (g *Group) Rootless(r *specs.LinuxResources) (*Plan, error) {
+	list, err := g.settings(r, true)
+	if err != nil {
+		return nil, err
+	}
+	open := list[:0]
+	for _, set := range list {
+		if l := &set.lines[0]; l.do == nil && set.h.closedTo(l.file) == "" {
+			open = append(open, set)
+		}
+	}
+	ours := g.Hierarchies[:0:0]
+	for _, h := range g.Hierarchies {
+		if unix.Faccessat(unix.AT_FDCWD, h.nearest(), unix.W_OK, unix.AT_EACCESS) == nil {
+			ours = append(ours, h)
+		}
+	}
+	// The settings point to their hierarchies, which have moved.
+	for i := range open {
+		for j := range ours {
+			if ours[j].Mount == open[i].h.Mount {
+				open[i].h = &ours[j]
+			}
+		}
+	}
+	g.Hierarchies = ours
+	return g.plan(open), nil
+}
+
+// nearest returns the container's cgroup, or the nearest above that exists.
+func (h *Hierarchy) nearest() string {
 	dir := h.Dir()
 	for unix.Access(dir, unix.F_OK) != nil && len(dir) > len(h.Mount) {
 		dir = dir[:strings.LastIndexByte(dir, '/')]
 	}
+	return dir
+}
+
+// closedTo says why we could not set a limit in a cgroup that is still to be made, or "".
+func (h *Hierarchy) closedTo(file string) string {
+	dir := h.nearest()
 	if unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK, unix.AT_EACCESS) != nil {
 		if h.Version == 1 {
 			return "on cgroup v1 only root can limit; boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)"

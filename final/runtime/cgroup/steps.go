@@ -29,6 +29,11 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	return g.plan(list), nil
+}
+
+// plan makes steps of the hierarchies and of settings.
+func (g *Group) plan(list []setting) *Plan {
 	plan := &Plan{}
 	for i := range g.Hierarchies {
 		h := &g.Hierarchies[i]
@@ -50,7 +55,7 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 			plan.Beside = append(plan.Beside, s)
 		}
 	}
-	return plan, nil
+	return plan
 }
 
 // JoinStep is init's step through the doors, which are known only when it is made.

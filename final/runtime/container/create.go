@@ -153,14 +153,14 @@ func (c *creation) plan() error {
 		ID: o.ID, Version: spec.Version, Bundle: dir, Rootfs: spec.Root.Path, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: spec.Annotations, Cgroup: group, Hooks: spec.Hooks != nil,
 	}}
-	if c.group, err = group.Steps(spec.Linux.Resources); err != nil {
+	if err := c.limits(group, spec.Linux.Resources); err != nil {
 		return err
 	}
 	if c.ns, err = namespace.FromSpec(spec.Linux); err != nil {
 		return err
 	}
 	c.cfg = &config{ID: o.ID, Explain: c.explain != nil, Rootfs: rootfs.FromSpec(spec, dir)}
-	c.cfg.Rootfs.NoPivot = o.NoPivot
+	c.cfg.Rootfs.NoPivot, c.cfg.Rootfs.Rootless = o.NoPivot, o.rootless()
 	c.cfg.Rootfs.Cgroups = hierarchies(group)
 	c.cfg.CgroupNamespace = c.ns.New&unix.CLONE_NEWCGROUP != 0 && !group.Pure()
 	c.cfg.Process = process.Config{
@@ -186,6 +186,29 @@ func (c *creation) plan() error {
 	c.inside = c.in.steps()
 	c.steps(spec)
 	return nil
+}
+
+// rootless says whether we are an ordinary user, or are to act like one.
+func (o *Options) rootless() bool {
+	return o.Rootless == "true" || o.Rootless != "false" && os.Geteuid() != 0
+}
+
+// limits plans the cgroup. An ordinary user may have none, or not with all controllers; then each limit
+// that will have no effect is named, and the container runs without.
+func (c *creation) limits(group *cgroup.Group, r *specs.LinuxResources) (err error) {
+	if !c.o.rootless() {
+		c.group, err = group.Steps(r)
+		return err
+	}
+	lost, err := group.Lost(r)
+	if err != nil {
+		return err
+	}
+	for _, text := range lost {
+		c.o.Say(text)
+	}
+	c.group, err = group.Rootless(r)
+	return err
 }
 
 // checkTerminal compares what config.json and the command line say of a terminal.
