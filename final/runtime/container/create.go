@@ -160,7 +160,7 @@ func (c *creation) plan() error {
 		return err
 	}
 	c.cfg = &config{ID: o.ID, Explain: c.explain != nil, Rootfs: rootfs.FromSpec(spec, dir)}
-	c.cfg.Rootfs.NoPivot, c.cfg.Rootfs.Rootless = o.NoPivot, o.rootless()
+	c.cfg.Rootfs.NoPivot, c.cfg.Rootfs.Rootless = o.NoPivot, c.rootless()
 	c.cfg.Rootfs.Cgroups = hierarchies(group)
 	c.cfg.CgroupNamespace = c.ns.New&unix.CLONE_NEWCGROUP != 0 && !group.Pure()
 	c.cfg.Process = process.Config{
@@ -188,15 +188,16 @@ func (c *creation) plan() error {
 	return nil
 }
 
-// rootless says whether we are an ordinary user, or are to act like one.
-func (o *Options) rootless() bool {
-	return o.Rootless == "true" || o.Rootless != "false" && os.Geteuid() != 0
+// rootless says whether we are an ordinary user, or are to act like one. A dry run is root's, whoever asks for it, unless it is told.
+func (c *creation) rootless() bool {
+	dry := c.explain != nil && c.explain.Dry
+	return c.o.Rootless == "true" || c.o.Rootless == "auto" && os.Geteuid() != 0 && !dry
 }
 
 // limits plans the cgroup. An ordinary user may have none, or not with all controllers; then each limit
 // that will have no effect is named, and the container runs without.
 func (c *creation) limits(group *cgroup.Group, r *specs.LinuxResources) (err error) {
-	if !c.o.rootless() {
+	if !c.rootless() {
 		c.group, err = group.Steps(r)
 		return err
 	}

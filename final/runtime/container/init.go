@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/fail"
+	"jocker/final/runtime/process"
 	"jocker/final/runtime/step"
 	"jocker/final/runtime/wire"
 )
@@ -37,6 +38,7 @@ func Init() int {
 		fmt.Fprintln(os.Stderr, "jocker-runtime: this is init, which only the runtime can start")
 		return 1
 	}
+	process.Setsid() // ahead of time: it takes the kernel a while, in which the runtime works
 	s := &initStage{runtime: wire.Open(fd), listen: -1}
 	if err := s.run(); err != nil {
 		s.tell(err)
