@@ -32,7 +32,11 @@ func (g *Group) Create() error {
 
 // create does it for one hierarchy. After a failure, Delete leaves alone what is another's.
 func (g *Group) create(h *Hierarchy) error {
-	err := h.create()
+	first := 0
+	if g.helper != nil {
+		first = g.helper.pid
+	}
+	err := h.create(g.Unit != nil, first)
 	g.refused = err != nil
 	return err
 }
@@ -44,7 +48,7 @@ func (g *Group) Free() error {
 	for i := range g.Hierarchies {
 		h := &g.Hierarchies[i]
 		if unix.Access(h.Dir(), unix.F_OK) == nil {
-			if err := h.unused(); err != nil {
+			if err := h.unused(0); err != nil {
 				g.refused = true
 				return err
 			}
@@ -53,12 +57,13 @@ func (g *Group) Free() error {
 	return nil
 }
 
-// create makes the directory of one hierarchy, and those above it.
-func (h *Hierarchy) create() error {
+// create makes the directory of one hierarchy, and those above it. If systemd has made the cgroup already, the gates above are
+// its own business, and process first may be in it.
+func (h *Hierarchy) create(systemd bool, first int) error {
 	h.ours = false
 	dir := h.Dir()
 	parent := dir[:strings.LastIndexByte(dir, '/')]
-	if h.Version == 2 {
+	if h.Version == 2 && !systemd {
 		h.enable(parent)
 	}
 	err := unix.Mkdir(dir, 0o755)
@@ -70,7 +75,7 @@ func (h *Hierarchy) create() error {
 	}
 	switch {
 	case err == unix.EEXIST:
-		err := h.reusable()
+		err := h.reusable(first)
 		h.ours = err == nil
 		return err
 	case err != nil:
@@ -195,8 +200,8 @@ func (h *Hierarchy) inherit(dir string) error {
 }
 
 // reusable tells whether a cgroup that is there already can become the container's, and makes it ready.
-func (h *Hierarchy) reusable() error {
-	if err := h.unused(); err != nil {
+func (h *Hierarchy) reusable(first int) error {
+	if err := h.unused(first); err != nil {
 		return err
 	}
 	dir := h.Dir()
@@ -206,14 +211,14 @@ func (h *Hierarchy) reusable() error {
 	return nil
 }
 
-// unused returns an error if a cgroup has processes or is frozen.
-func (h *Hierarchy) unused() error {
+// unused returns an error if a cgroup has processes other than first, or is frozen.
+func (h *Hierarchy) unused(first int) error {
 	dir := h.Dir()
 	pids, err := processes(dir)
 	if err != nil {
 		return err
 	}
-	if n := len(pids); n > 0 {
+	if n := len(pids); n > 0 && !(n == 1 && pids[0] == first) {
 		more := ""
 		if n > 1 {
 			more = fmt.Sprintf(" and %d more", n-1)

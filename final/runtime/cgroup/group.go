@@ -14,8 +14,10 @@ import (
 // from wherever it looks.
 type Group struct {
 	Hierarchies []Hierarchy `json:"hierarchies"`
+	Unit        *Unit       `json:"unit,omitempty"` // if systemd has made it
 
-	refused bool // it could not be made: what is there may be another's
+	refused bool    // it could not be made: what is there may be another's
+	helper  *helper // holds a scope until init is in it
 }
 
 // Locate says where a container's cgroup is to be. It reads proc, and creates nothing.

@@ -49,6 +49,7 @@ func (g *Group) Kill(signal unix.Signal) error {
 // in it stays theirs.
 func (g *Group) Delete() error {
 	var first error
+	_ = g.releaseUnit()
 	for i := range g.Hierarchies {
 		if g.refused && !g.Hierarchies[i].ours {
 			continue
@@ -56,6 +57,9 @@ func (g *Group) Delete() error {
 		if err := g.Hierarchies[i].remove(g); err != nil && first == nil {
 			first = err
 		}
+	}
+	if g.Unit != nil && !g.refused {
+		g.stopUnit()
 	}
 	return first
 }

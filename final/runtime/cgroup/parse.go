@@ -43,3 +43,16 @@ func parseList(s string) (list []uint16, err error) {
 	}
 	return list, nil
 }
+
+// Mask converts such a list to the bit mask that systemd takes: bit n of byte m stands for number 8*m+n.
+func Mask(s string) ([]byte, error) {
+	list, err := parseList(s)
+	var mask []byte
+	for _, n := range list {
+		for len(mask) <= int(n/8) {
+			mask = append(mask, 0)
+		}
+		mask[n/8] |= 1 << (n % 8)
+	}
+	return mask, err
+}

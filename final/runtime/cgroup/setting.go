@@ -162,6 +162,11 @@ func (g *Group) Set(r *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
+	if g.Unit != nil {
+		if err := g.setUnit(r); err != nil {
+			return err
+		}
+	}
 	for i := range list {
 		if err := list[i].apply(); err != nil {
 			return err

@@ -35,6 +35,19 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 // plan makes steps of the hierarchies and of settings.
 func (g *Group) plan(list []setting) *Plan {
 	plan := &Plan{}
+	if g.Unit != nil {
+		plan.Before = append(plan.Before, step.Step{Actor: step.Runtime, Stage: "systemd", Do: func() error { return g.startUnit(r) },
+			Say: func() (string, string) {
+				return "ask systemd for the scope " + g.Unit.Name, "execve(" + helperName + "): StartTransientUnit()"
+			}})
+		release := step.Step{Actor: step.Runtime, Stage: "systemd", Do: g.releaseUnit,
+			Say: func() (string, string) { return "leave the scope to init", "wait4(" + helperName + ")" }}
+		if g.Pure() { // init was born into it; on v1 it joins later
+			plan.Beside = append(plan.Beside, release)
+		} else {
+			plan.Late = append(plan.Late, release)
+		}
+	}
 	for i := range g.Hierarchies {
 		h := &g.Hierarchies[i]
 		s := step.Step{Actor: step.Runtime, Stage: "cgroup", Lab: 1, Do: func() error { return g.create(h) }, Say: func() (string, string) {
