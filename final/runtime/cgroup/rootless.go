@@ -70,7 +70,7 @@ func (g *Group) Rootless(r *specs.LinuxResources) (*Plan, error) {
 		}
 	}
 	g.Hierarchies = ours
-	return g.plan(open), nil
+	return g.plan(open, r), nil
 }
 
 // nearest returns the container's cgroup, or the nearest above that exists.

@@ -29,11 +29,11 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.plan(list), nil
+	return g.plan(list, r), nil
 }
 
-// plan makes steps of the hierarchies and of settings.
-func (g *Group) plan(list []setting) *Plan {
+// plan makes steps of the hierarchies and of settings, which r was turned into.
+func (g *Group) plan(list []setting, r *specs.LinuxResources) *Plan {
 	plan := &Plan{}
 	if g.Unit != nil {
 		plan.Before = append(plan.Before, step.Step{Actor: step.Runtime, Stage: "systemd", Do: func() error { return g.startUnit(r) },

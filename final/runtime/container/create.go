@@ -145,7 +145,11 @@ func (c *creation) plan() error {
 		return fmt.Errorf("--preserve-fds %d: a number from 0 on is wanted", o.PreserveFDs)
 	}
 	c.data = data
-	group, err := cgroup.Locate(spec.Linux.CgroupsPath, o.ID)
+	locate := cgroup.Locate
+	if o.Systemd {
+		locate = cgroup.LocateSystemd
+	}
+	group, err := locate(spec.Linux.CgroupsPath, o.ID)
 	if err != nil {
 		return err
 	}
