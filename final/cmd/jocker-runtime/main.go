@@ -39,9 +39,11 @@ import (
 const version = "0.1.0"
 
 func init() {
-	// What is called for one thread (setns, unshare, the last steps of init) is called for the main
-	// thread: it is the one that execve leaves, and the one that /proc/PID shows.
-	runtime.LockOSThread()
+	// Init's steps are made by the main thread, for it is the one that execve leaves, and the one that
+	// /proc/PID shows. The runtime has no need of that, and it would cost it a thread and some switches.
+	if container.IsInit() {
+		runtime.LockOSThread()
+	}
 }
 
 func main() {

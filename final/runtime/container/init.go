@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/fail"
+	"jocker/final/runtime/namespace"
 	"jocker/final/runtime/process"
 	"jocker/final/runtime/step"
 	"jocker/final/runtime/wire"
@@ -32,12 +32,12 @@ type initStage struct {
 // process does that exec adds. It returns only if something went wrong, with the exit code; then the runtime
 // has been told. The caller's goroutine is locked to the main thread, for what execve leaves of a process is that thread.
 func Init() int {
-	runtime.LockOSThread()
 	fd, err := strconv.Atoi(os.Getenv(fdVariable))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "jocker-runtime: this is init, which only the runtime can start")
 		return 1
 	}
+	namespace.RestoreTimerSlack()
 	process.Setsid() // ahead of time: it takes the kernel a while, in which the runtime works
 	s := &initStage{runtime: wire.Open(fd), listen: -1}
 	if err := s.run(); err != nil {
