@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -71,41 +69,39 @@ func LoadProcess(path string) (*specs.Process, error) {
 
 // read reads a regular file of MaxConfig bytes at most. A FIFO in its place must not make the runtime wait.
 func read(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		cause := ""
-		if errors.Is(err, unix.ENOENT) {
+		if err == unix.ENOENT {
 			cause = "a bundle is a directory with a config.json, which `jocker-runtime spec` makes, and a rootfs; --bundle DIR names it"
 		}
 		return nil, fail.Call(fmt.Sprintf("open(%q)", path), err, cause)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, fail.Call(fmt.Sprintf("fstat(%q)", path), err, "")
 	}
-	if !info.Mode().IsRegular() {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if info.Size() > MaxConfig {
-		return nil, fmt.Errorf("%s has %d bytes, %d are possible", path, info.Size(), MaxConfig)
+	if st.Size > MaxConfig {
+		return nil, fmt.Errorf("%s has %d bytes, %d are possible", path, st.Size, MaxConfig)
 	}
-	data := make([]byte, 0, info.Size()+512)
-	for {
-		n, err := f.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		if err == io.EOF {
-			return data, nil
+	data := make([]byte, st.Size)
+	for got := 0; got < len(data); {
+		n, err := unix.Read(fd, data[got:])
+		if err == unix.EINTR {
+			continue
 		} else if err != nil {
 			return nil, fail.Call(fmt.Sprintf("read(%q)", path), err, "")
 		}
-		if len(data) == cap(data) {
-			if len(data) > MaxConfig {
-				return nil, fmt.Errorf("%s grows while it is read", path)
-			}
-			data = append(data, make([]byte, 4096)...)[:len(data)]
+		if n == 0 {
+			return nil, fmt.Errorf("%s got shorter while it was read", path)
 		}
+		got += n
 	}
+	return data, nil
 }
 
 // decode reads JSON into v and says where a mistake is.

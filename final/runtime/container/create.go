@@ -69,7 +69,8 @@ type creation struct {
 	inside        []step.Step // init's
 
 	init    *wire.Channel
-	theirs  *wire.Channel // init's end, until init has it
+	theirs  *wire.Channel // init's end, which it gets
+	started chan error    // receives how starting it went
 	pidfd   int
 	files   []int // that go along with the config
 	signals chan os.Signal
@@ -112,9 +113,6 @@ func create(o *Options) (_ *creation, err error) {
 	}()
 	if err = c.st.Cgroup.Free(); err == nil {
 		err = c.dir.Save(c.st)
-	}
-	if err == nil {
-		err = c.dir.Write(bundle.ConfigName, c.data)
 	}
 	if err == nil {
 		err = step.Apply(c.before, step.Runtime, nil, c.explain.report(0))
@@ -237,14 +235,15 @@ func (c *creation) steps(spec *specs.Spec) {
 	c.before = append(c.before, step.Step{Actor: step.Runtime, Stage: "init", Lab: 2, Do: c.startInit, Say: func() (string, string) {
 		return "start init in its namespaces", "clone3(" + namespace.Flags(c.ns.New) + "); execveat(sealed /proc/self/exe)"
 	}})
-	if score := spec.Process.OOMScoreAdj; score != nil {
-		c.before = append(c.before, process.OOMScore(*score, func() int { return c.st.Pid }))
-	}
-	add("state", 0, "write down who init is", "rename(.state.json, state.json)", c.record)
+	add("state", 0, "keep a copy of config.json", "rename(.config.json, config.json)", c.keep)
 	c.before = append(c.before, c.group.Beside...)
 	c.before = append(c.before, c.in.rootfs.Sources()...)
 	if spec.Linux.Seccomp != nil {
 		add("seccomp", 0, fmt.Sprintf("compile the seccomp profile of %d rules", len(spec.Linux.Seccomp.Syscalls)), "", c.compile)
+	}
+	add("state", 0, "write down who init is", "rename(.state.json, state.json)", c.record)
+	if score := spec.Process.OOMScoreAdj; score != nil {
+		c.before = append(c.before, process.OOMScore(*score, func() int { return c.st.Pid }))
 	}
 	if !c.o.starts {
 		add("start", 5, "make the socket on which start will come", "bind(start.sock)", c.listen)
@@ -259,7 +258,8 @@ func (c *creation) steps(spec *specs.Spec) {
 	}
 }
 
-// startInit starts init. While it comes to life, the runtime goes on.
+// startInit starts init. It takes a thread of its own, which sleeps until init has become our binary (CLONE_VFORK); the
+// runtime goes on meanwhile, and while init comes to life.
 func (c *creation) startInit() (err error) {
 	if c.init, c.theirs, err = wire.Pair(); err != nil {
 		return err
@@ -268,18 +268,32 @@ func (c *creation) startInit() (err error) {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(exe)
 	into, err := c.st.Cgroup.FD()
 	if err != nil {
+		unix.Close(exe)
 		return err
 	}
-	if into >= 0 {
-		defer unix.Close(into)
-	}
 	command := newCommand(c.o.ID, exe, into, c.theirs.FD(), c.cfg.Process.ListenFDs+c.o.PreserveFDs)
-	c.st.Pid, c.pidfd, err = c.ns.Start(command)
-	c.theirs.Close()
-	c.theirs = nil
+	c.started = make(chan error, 1)
+	go func() {
+		var err error
+		c.st.Pid, c.pidfd, err = c.ns.Start(command)
+		c.theirs.Close()
+		unix.Close(exe)
+		if into >= 0 {
+			unix.Close(into)
+		}
+		c.started <- err
+	}()
+	return nil
+}
+
+// await waits until init is started, or could not be. Until then nobody may look at c.st.Pid.
+func (c *creation) await() (err error) {
+	if c.started != nil {
+		err = <-c.started
+		c.started = nil
+	}
 	return err
 }
 
@@ -297,8 +311,14 @@ func newCommand(id string, exe, cgroup, channel, preserved int) *namespace.Comma
 	}
 }
 
+// keep copies config.json into the state directory.
+func (c *creation) keep() error { return c.dir.Write(bundle.ConfigName, c.data) }
+
 // record writes down which process is the container's.
 func (c *creation) record() (err error) {
+	if err = c.await(); err != nil {
+		return err
+	}
 	if c.st.PidStart, _, err = state.StartTime(c.st.Pid); err != nil {
 		return err
 	}
@@ -456,10 +476,9 @@ func (c *creation) close() {
 		unix.Close(fd)
 	}
 	c.files = nil
-	for _, end := range []*wire.Channel{c.theirs, c.init} {
-		if end != nil {
-			end.Close()
-		}
+	c.await()
+	if c.init != nil {
+		c.init.Close()
 	}
 	if c.pidfd >= 0 {
 		unix.Close(c.pidfd)

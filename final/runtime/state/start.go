@@ -2,7 +2,6 @@ package state
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -56,7 +55,7 @@ func (d *Dir) Dial() (fd int, err error) {
 
 // Started removes start.sock.
 func (d *Dir) Started() error {
-	if err := os.Remove(d.File(socketName)); err != nil && !os.IsNotExist(err) {
+	if err := unix.Unlink(d.File(socketName)); err != nil && err != unix.ENOENT {
 		return fail.Call(fmt.Sprintf("unlink(%q)", d.File(socketName)), err, cause(err))
 	}
 	return nil

@@ -39,7 +39,7 @@ type State struct {
 // A Dir is the directory of one container.
 type Dir struct {
 	Path string
-	lock *os.File
+	lock int // the directory, open and locked; -1 if it is not
 }
 
 // ErrNotExist is wrapped by the error of a container that is not there. Engines look for these words.
@@ -80,7 +80,7 @@ func Create(root, id string) (*Dir, error) {
 	} else if err != nil {
 		return nil, fail.Call(fmt.Sprintf("mkdir(%q, 0711)", path), err, cause(err))
 	}
-	d := &Dir{Path: path}
+	d := &Dir{path, -1}
 	if err := d.Lock(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func Open(root, id string) (*Dir, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
-	d := &Dir{Path: filepath.Join(root, id)}
+	d := &Dir{filepath.Join(root, id), -1}
 	if _, err := os.Stat(d.Path); errors.Is(err, unix.ENOENT) {
 		return nil, fmt.Errorf("container %q: %w", id, ErrNotExist)
 	} else if err != nil {
@@ -107,7 +107,7 @@ func (d *Dir) Lock() error { return d.flock(unix.LOCK_EX) }
 
 // Locked says whether somebody changes the container at this moment.
 func (d *Dir) Locked() bool {
-	if d.lock != nil {
+	if d.lock >= 0 {
 		return false // it is us
 	}
 	err := d.flock(unix.LOCK_SH | unix.LOCK_NB)
@@ -116,56 +116,58 @@ func (d *Dir) Locked() bool {
 }
 
 func (d *Dir) flock(how int) error {
-	f, err := os.Open(d.Path)
-	for err == nil {
-		if err = unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+	fd, err := unix.Open(d.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err == nil {
+		for err = unix.Flock(fd, how); err == unix.EINTR; err = unix.Flock(fd, how) {
+		}
 		var held, named unix.Stat_t // while we waited, the container may have been removed, and another made
-		if unix.Fstat(int(f.Fd()), &held) != nil || unix.Stat(d.Path, &named) != nil || held.Ino != named.Ino {
+		if err == nil && (unix.Fstat(fd, &held) != nil || unix.Stat(d.Path, &named) != nil || held.Ino != named.Ino) {
 			err = unix.ENOENT
 		}
+		if err != nil {
+			unix.Close(fd)
+		}
 	}
-	if err != nil {
-		if f != nil {
-			f.Close()
-		}
-		if errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("container %q: %w", filepath.Base(d.Path), ErrNotExist)
-		}
+	if err == unix.ENOENT {
+		return fmt.Errorf("container %q: %w", filepath.Base(d.Path), ErrNotExist)
+	} else if err != nil {
 		return fail.Call(fmt.Sprintf("flock(%q)", d.Path), err, cause(err))
 	}
-	d.lock = f
+	d.lock = fd
 	return nil
 }
 
 // Unlock gives the lock back.
 func (d *Dir) Unlock() {
-	if d.lock != nil {
-		d.lock.Close()
-		d.lock = nil
+	if d.lock >= 0 {
+		unix.Close(d.lock)
+		d.lock = -1
 	}
 }
 
 // File returns the path of one of the directory's files.
 func (d *Dir) File(name string) string { return filepath.Join(d.Path, name) }
 
-// Write replaces the file name by data, at once or not at all. The caller holds the lock.
+// Write replaces the file name by data, at once or not at all. The caller holds the lock. The calls are the
+// kernel's own: package os would ask for each file whether epoll(7) can wait for it.
 func (d *Dir) Write(name string, data []byte) error {
 	temporary := d.File("." + name)
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
-	if err == nil {
-		_, err = f.Write(data)
-		if err2 := f.Close(); err == nil {
-			err = err2
-		}
+	fd, err := unix.Open(temporary, unix.O_CREAT|unix.O_WRONLY|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fail.Call(fmt.Sprintf("open(%q, O_CREAT|O_WRONLY)", temporary), err, cause(err))
+	}
+	for len(data) > 0 && (err == nil || err == unix.EINTR) {
+		var n int
+		n, err = unix.Write(fd, data)
+		data = data[max(n, 0):]
+	}
+	if err2 := unix.Close(fd); err == nil {
+		err = err2
 	}
 	if err != nil {
 		return fail.Call(fmt.Sprintf("write(%q)", temporary), err, cause(err))
 	}
-	if err := os.Rename(temporary, d.File(name)); err != nil {
+	if err := unix.Rename(temporary, d.File(name)); err != nil {
 		return fail.Call(fmt.Sprintf("rename(%q, %q)", temporary, d.File(name)), err, cause(err))
 	}
 	return nil
@@ -197,8 +199,13 @@ func (d *Dir) Load() (*State, error) {
 
 // Remove removes the directory with all that is in it. The caller holds the lock, and has removed what state.json tells of.
 func (d *Dir) Remove() error {
-	if err := os.RemoveAll(d.Path); err != nil {
-		return fail.Call(fmt.Sprintf("rmdir(%q)", d.Path), err, cause(err))
+	for _, name := range [...]string{"config.json", socketName, "state.json"} { // what is there, as a rule
+		unix.Unlink(d.File(name))
+	}
+	if err := unix.Rmdir(d.Path); err != nil {
+		if err := os.RemoveAll(d.Path); err != nil {
+			return fail.Call(fmt.Sprintf("rmdir(%q)", d.Path), err, cause(err))
+		}
 	}
 	d.Unlock()
 	return nil
