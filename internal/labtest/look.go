@@ -185,6 +185,9 @@ func files() map[string]string {
 			sums[path] = fmt.Sprintf("sha256 %x", sha256.Sum256(content))
 		}
 	}
+	if s, err := os.Stat("/dev/null"); err == nil { // a runtime may take its standard input for the container's, and chown it
+		sums["/dev/null"] = fmt.Sprint(s.Mode(), " of uid ", s.Sys().(*syscall.Stat_t).Uid)
+	}
 	return sums
 }
 

@@ -35,7 +35,7 @@ lab) packages=$lab_packages ;;
 *)
 	packages="$lab_packages $test_packages"
 	[ "$mode" = --vm ] || packages="$packages $(missing_peers)" # in the VM they are installed when first needed
-	[ "$what" = test ] || [ "$mode" = --vm ] || packages="$packages hyperfine" # bench, and `make setup`
+	[ "$what" = test ] || [ "$mode" = --vm ] || packages="$packages hyperfine time" # bench, and `make setup`
 	if [ "$(uname -m)" = x86_64 ] && [ "$mode" != --vm ] && ! [ -e /etc/jocker-vm ]; then packages="$packages $qemu_packages"; fi
 	;;
 esac

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,18 +62,48 @@ func program(t testing.TB, name string) string {
 // WriteCrun writes a script that runs crun, in the mount namespace that the package comment tells of if it needs one.
 func WriteCrun(path string) error {
 	script := "#!/bin/sh\nexec crun \"$@\"\n"
-	if controllers, _ := os.ReadFile(unified + "/cgroup.controllers"); len(strings.Fields(string(controllers))) > 0 {
+	if hybrid() {
 		script = "#!/bin/sh\nexec unshare --mount --propagation slave sh -c 'mount -t tmpfs tmpfs " + unified + " && exec crun \"$@\"' crun \"$@\"\n"
 	}
 	return os.WriteFile(path, []byte(script), 0o755)
 }
 
+// EmptyUnified lets runtimes run side by side with crun: in this process's mount namespace, which must be a private one,
+// a cgroup without controllers takes the place of the v2 hierarchy of a hybrid host. (A tmpfs would do for crun alone.)
+// The function that it returns removes that cgroup.
+func EmptyUnified() (remove func(), err error) {
+	if !hybrid() {
+		return func() {}, nil
+	}
+	// the outer one has the controllers that the root gives, the inner one those that the outer one gives: none
+	outer := unified + "/jocker-empty"
+	inner := outer + "/empty"
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		return nil, err
+	}
+	if err := syscall.Mount(inner, unified, "", syscall.MS_BIND, ""); err != nil {
+		return nil, &os.PathError{Op: "bind", Path: unified, Err: err}
+	}
+	return func() {
+		syscall.Unmount(unified, syscall.MNT_DETACH)
+		os.Remove(inner)
+		os.Remove(outer)
+	}, nil
+}
+
+// hybrid says whether crun would refuse to run here.
+func hybrid() bool {
+	controllers, _ := os.ReadFile(unified + "/cgroup.controllers")
+	return len(strings.Fields(string(controllers))) > 0
+}
+
 // unified is where systemd, and all others after it, mount the v2 hierarchy of a hybrid host.
 const unified = "/sys/fs/cgroup/unified"
 
-// Cmd is a command of the runtime, such as Cmd("state", "id"), not yet run. Tests add input, environment and so on.
+// Cmd is a command of the runtime, such as Cmd("state", "id"), not yet run. Tests add input, environment and so on. Its
+// input is an empty pipe, not /dev/null: crun 1.8 gives that to the container's user, and it is the host's.
 func (r Runtime) Cmd(args ...string) labtest.Cmd {
-	return labtest.Cmd{Args: append([]string{r.Path, "--root", r.Root}, args...)}
+	return labtest.Cmd{Args: append([]string{r.Path, "--root", r.Root}, args...), Stdin: strings.NewReader("")}
 }
 
 // Run runs a command of the runtime.
@@ -98,7 +129,7 @@ func (r Runtime) Create(t testing.TB, id, bundle string, flags ...string) labtes
 	t.Helper()
 	t.Cleanup(func() { r.Delete(t, id) })
 	c := r.Cmd(append(append([]string{"create", "--bundle", bundle}, flags...), id)...)
-	c.Args = append([]string{"sh", "-c", `cd "$0" && exec "$@" </dev/null >stdout 2>stderr`, bundle}, c.Args...)
+	c.Args = append([]string{"sh", "-c", `cd "$0" && : >stdin && exec "$@" <stdin >stdout 2>stderr`, bundle}, c.Args...)
 	result := c.Run(t)
 	result.Stdout, result.Stderr = Output(t, bundle)
 	return result

@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -34,9 +36,9 @@ func update(g *global, f *flag.FlagSet, args []string) (int, error) {
 	number(f, "cpu-idle", "1: run only when nobody else wants to", &r.CPU.Idle)
 	f.StringVar(&r.CPU.Cpus, "cpuset-cpus", "", "processors to run on")
 	f.StringVar(&r.CPU.Mems, "cpuset-mems", "", "memory nodes to use")
-	number(f, "memory", "limit of memory, in bytes; -1 for none", &r.Memory.Limit)
-	number(f, "memory-reservation", "what is left when memory gets short, in bytes", &r.Memory.Reservation)
-	number(f, "memory-swap", "limit of memory and swap together, in bytes; -1 for none", &r.Memory.Swap)
+	amount(f, "memory", "limit of memory, in bytes, or as 64M; -1 for none", &r.Memory.Limit)
+	amount(f, "memory-reservation", "what is left when memory gets short, in bytes, or as 64M", &r.Memory.Reservation)
+	amount(f, "memory-swap", "limit of memory and swap together, in bytes, or as 64M; -1 for none", &r.Memory.Swap)
 	f.Func("pids-limit", "how many processes there may be; -1 for any number", func(text string) error {
 		n, err := strconv.ParseInt(text, 10, 64)
 		r.Pids = &specs.LinuxPids{Limit: &n}
@@ -68,6 +70,33 @@ func number[T int64 | uint64](f *flag.FlagSet, name, usage string, to **T) {
 		*to = &n
 		return nil
 	})
+}
+
+// amount is number for bytes, with a unit of 1024 and its powers if wanted: 512k, 64M, 1.5g.
+func amount(f *flag.FlagSet, name, usage string, to **int64) {
+	f.Func(name, usage, func(text string) error {
+		n, err := parseAmount(text)
+		*to = &n
+		return err
+	})
+}
+
+func parseAmount(text string) (int64, error) {
+	if text == "-1" {
+		return -1, nil
+	}
+	digits := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(text), "b"), "i")
+	unit := 1.0
+	if last := len(digits) - 1; last > 0 {
+		if power := strings.IndexByte("kmgtp", digits[last]); power >= 0 {
+			digits, unit = digits[:last], math.Pow(1024, float64(power+1))
+		}
+	}
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !(n >= 0 && n*unit < math.MaxInt64) || strings.ContainsAny(digits, "xinp_e") {
+		return 0, errors.New("an amount of memory is wanted, such as 67108864, 64M or -1")
+	}
+	return int64(n * unit), nil
 }
 
 // readResources reads limits from a file, at most a megabyte.

@@ -43,7 +43,11 @@ type ExecOptions struct {
 // process makes the process of the options and of the container's own.
 func (o *ExecOptions) process(spec *specs.Spec) (*specs.Process, error) {
 	if o.Process != nil {
-		return o.Process, nil
+		p := *o.Process
+		if p.Capabilities == nil { // as runc and crun have it; no capabilities are empty lists
+			p.Capabilities = spec.Process.Capabilities
+		}
+		return &p, nil
 	}
 	p := *spec.Process
 	p.Args = o.Args
