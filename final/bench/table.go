@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// table shows the measurements, and what the runtime set out for: what it must reach, and its goal.
+func table(r Results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s; %s\n", r.Machine, strings.Join([]string{r.Versions["ours"], r.Versions["crun"], r.Versions["runc"]}, "; "))
+	fmt.Fprintf(&b, "%-42s %9s %9s %9s  %8s %6s %6s\n", "", "ours", "crun", "runc", "measured", "must", "goal")
+	line := func(what, unit string, values map[string]float64, measured, must, goal float64) {
+		verdict := "goal"
+		if measured > must {
+			verdict = "MISSED"
+		} else if measured > goal {
+			verdict = "must"
+		}
+		fmt.Fprintf(&b, "%-42s %9s %9s %9s  %8.2f %6.2f %6.2f  %s\n", what,
+			show(values["ours"], unit), show(values["crun"], unit), show(values["runc"], unit), measured, must, goal, verdict)
+	}
+	for _, m := range []struct {
+		what, kind, unit, peer string
+		scale, must, goal      float64
+	}{
+		{"run /bin/true, against crun", "run", "ms", "crun", 1e3, 1.0, 0.8},
+		{"run /bin/true, against runc", "run", "ms", "runc", 1e3, 0.40, 0.25},
+		{"exec /bin/true, against crun", "exec", "ms", "crun", 1e3, 1.2, 0.9},
+		{"exec /bin/true, against runc", "exec", "ms", "runc", 1e3, 0.3, 0.15},
+		{"50 containers by 2 workers, against crun", "fifty", "ms", "crun", 1e3, 1.0, 0.8},
+		{"a checked system call, against runc", "syscall", "ns", "runc", 1e3, 1.05, 0.8}, // s per million
+	} {
+		values := map[string]float64{}
+		for _, p := range peers {
+			var all []float64
+			for _, round := range r.Rounds {
+				all = append(all, median(round[m.kind][p])*m.scale)
+			}
+			values[p] = median(all)
+		}
+		line(m.what, m.unit, values, ratio(r.Rounds, m.kind, m.peer), m.must, m.goal)
+	}
+	mib := func(kib map[string]float64) map[string]float64 {
+		v := map[string]float64{}
+		for p, k := range kib {
+			v[p] = k / 1024
+		}
+		return v
+	}
+	line("peak RSS, MiB", "MiB", mib(r.RSS), r.RSS["ours"]/1024, 6, r.RSS["crun"]/1024)
+	line("smallest memory limit, MiB", "MiB", mib(r.MinLimit), r.MinLimit["ours"]/1024, 1, 0.5)
+	line("binary, MB", "MB", map[string]float64{"ours": r.Binary / 1e6}, r.Binary/1e6, 8, 5)
+	return b.String()
+}
+
+// ratio is the median over the rounds of our median time by a peer's.
+func ratio(rounds []Round, kind, peer string) float64 {
+	var ratios []float64
+	for _, r := range rounds {
+		ratios = append(ratios, median(r[kind]["ours"])/median(r[kind][peer]))
+	}
+	return median(ratios)
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+func show(v float64, unit string) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f %s", v, unit)
+}
