@@ -144,6 +144,10 @@ conformance: need-test bin/jocker-runtime
 	@$(BUILD) build -buildvcs=false -o bin/conformance/run ./final/runtime/conformance
 	@$(RUN_AS_ROOT) bin/conformance/run $(if $(V),-v) $(RUN)
 
+bench: need-bench bin/jocker-runtime
+	@$(BUILD) build -buildvcs=false -o bin/bench ./final/bench
+	@$(RUN_AS_ROOT) bin/bench $(if $(RUN),-rounds $(RUN))
+
 endif
 
 # --- build --------------------------------------------------------------------------------------
@@ -159,15 +163,15 @@ BUILD    = $(AS_USER) env CGO_ENABLED=0 GOOS=linux $(GO)
 # All packages but those in work/, which are yours.
 ALL = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
 
-build: $(LABS:%=bin/%) bin/mistakes bin/lab
+build: $(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime bin/jocker-systemd
 
 # Go itself knows what is up to date, so it is asked each time.
 PACKAGE = ./$(wildcard $(@F)-*)
 bin/mistakes: PACKAGE = ./lab02-namespaces/mistakes
 bin/lab:      PACKAGE = ./internal/lab
-bin/jocker-runtime: PACKAGE = ./final/cmd/jocker-runtime
-bin/jocker-runtime: FLAGS = -trimpath -ldflags "-s -w"
-$(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime: need-build FORCE
+bin/jocker-runtime bin/jocker-systemd: PACKAGE = ./final/cmd/$(@F)
+bin/jocker-runtime bin/jocker-systemd: FLAGS = -trimpath -ldflags "-s -w"
+$(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime bin/jocker-systemd: need-build FORCE
 	@echo "go build -o $@ $(PACKAGE)"
 	@$(BUILD) build -buildvcs=false $(FLAGS) -o $@ $(PACKAGE)
 
