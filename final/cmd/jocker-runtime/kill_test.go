@@ -27,6 +27,12 @@ func some(few int) labtest.Sweep {
 	return labtest.Sweep{Max: few}
 }
 
+// silent gives a command no input: each run of the sweep needs the same.
+func silent(c labtest.Cmd) labtest.Cmd {
+	c.Stdin = nil
+	return c
+}
+
 // gone requires that after delete --force nothing of the container is left.
 func gone(t *testing.T, r ocitest.Runtime, id string) {
 	t.Helper()
@@ -45,7 +51,7 @@ func TestKilledRun(t *testing.T) {
 	labtest.Snapshot(t)
 	r := ocitest.UnderTest(t)
 	bundle := ocitest.NewBundle(t, program("true"))
-	kills := labtest.KillAtEverySyscall(t, some(120), r.Cmd("run", "--bundle", bundle, "killed-run"), func() {
+	kills := labtest.KillAtEverySyscall(t, some(120), silent(r.Cmd("run", "--bundle", bundle, "killed-run")), func() {
 		if _, err := os.Stat(filepath.Join(r.Root, "killed-run")); err == nil {
 			require.EqualValues(t, "stopped", state(t, r, "killed-run").Status)
 		}
@@ -63,7 +69,7 @@ func TestKilledDelete(t *testing.T) {
 		ok(t, r.Run(t, "run", "--keep", "--bundle", bundle, "killed-delete"))
 	}
 	make()
-	kills := labtest.KillAtEverySyscall(t, some(60), r.Cmd("delete", "killed-delete"), func() {
+	kills := labtest.KillAtEverySyscall(t, some(60), silent(r.Cmd("delete", "killed-delete")), func() {
 		gone(t, r, "killed-delete")
 		make()
 	})
@@ -77,7 +83,7 @@ func TestKilledExec(t *testing.T) {
 	r := ocitest.UnderTest(t)
 	ok(t, r.Create(t, "killed-exec", ocitest.NewBundle(t, program("sleep", "1000"))))
 	ok(t, r.Run(t, "start", "killed-exec"))
-	kills := labtest.KillAtEverySyscall(t, some(60), r.Cmd("exec", "killed-exec", "true"), func() {
+	kills := labtest.KillAtEverySyscall(t, some(60), silent(r.Cmd("exec", "killed-exec", "true")), func() {
 		require.EqualValues(t, "running", state(t, r, "killed-exec").Status)
 	})
 	require.Greater(t, kills, 30)

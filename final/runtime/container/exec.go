@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"jocker/final/runtime/cgroup"
 	"jocker/final/runtime/namespace"
 	"jocker/final/runtime/process"
 	"jocker/final/runtime/step"
@@ -90,23 +91,28 @@ func (c *Container) Exec(o *ExecOptions) (code int, err error) {
 	case s == specs.StateCreating:
 		return 0, errors.New("cannot exec in a container that is still being created")
 	}
-	e, err := c.newExecution(o)
-	if err != nil {
+	e := &execution{c: c, o: o, cfg: &config{ID: c.st.ID, Exec: true, Explain: o.Explain != nil}}
+	defer e.close()
+	if err := e.launch(); err != nil {
 		return 0, err
 	}
-	defer e.close()
-	var signals chan os.Signal
-	if !o.Detach {
-		signals = catch()
+	if err := e.plan(); err != nil {
+		return 0, err
 	}
-	if err := e.start(); err != nil {
+	if err := e.await(); err != nil {
 		return 0, err
 	}
 	if o.PidFile != "" {
 		if err := writePidFile(o.PidFile, e.pid); err != nil {
-			unix.Kill(e.pid, unix.SIGKILL)
 			return 0, err
 		}
+	}
+	if err := e.init.Send(msgConfig, e.cfg, e.files...); err != nil {
+		return 0, errors.New("the process died before it was told what to do" + lastWords(e.pid, nil))
+	}
+	var signals chan os.Signal
+	if !o.Detach {
+		signals = catch()
 	}
 	if err := e.follow(); err != nil {
 		return 0, err
@@ -122,78 +128,20 @@ type execution struct {
 	c        *Container
 	o        *ExecOptions
 	cfg      *config
+	group    *cgroup.Group
 	steps    []step.Step
 	terminal *terminal
 	init     *wire.Channel
+	started  chan error // receives how starting init went
 	pid      int
 	files    []int
 }
 
-// newExecution plans it, and opens what init needs.
-func (c *Container) newExecution(o *ExecOptions) (*execution, error) {
-	spec, err := c.config()
-	if err != nil {
-		return nil, err
-	}
-	p, err := o.process(spec)
-	if err != nil {
-		return nil, err
-	}
-	e := &execution{c: c, o: o, cfg: &config{ID: c.st.ID, Exec: true, Explain: o.Explain != nil}}
-	e.cfg.Process = process.Config{
-		Process: p, ID: c.st.ID, Exec: true, User: o.User, UserNamespace: has(spec, specs.UserNamespace),
-		ListenFDs: listenFDs(), PreserveFDs: o.PreserveFDs, Personality: spec.Linux.Personality, ConsoleSocket: -1, Notify: -1,
-	}
-	if err := process.Check(&e.cfg.Process, nil); err != nil {
-		return nil, err
-	}
-	if p.Terminal && o.ConsoleSocket == "" {
-		if o.Detach {
-			return nil, errors.New("--tty and --detach: --console-socket has to name a unix socket on which somebody takes the terminal")
-		}
-		e.terminal = &terminal{}
-	}
-	if spec.Linux.Seccomp != nil {
-		filter, err := compile(spec, &e.cfg.Process)
-		if err != nil {
-			return nil, err
-		}
-		if filter.ListenerPath != "" {
-			fd, err := process.Connect("linux.seccomp.listenerPath", filter.ListenerPath)
-			if err != nil {
-				return nil, err
-			}
-			e.files = append(e.files, fd)
-			e.cfg.Files.Notify = 1
-		}
-	}
-	return e, nil
-}
-
-// start starts init in the container's namespaces and cgroup, and tells it what to do.
-func (e *execution) start() error {
-	ours, theirs, err := wire.Pair()
-	if err != nil {
-		return err
-	}
-	e.init = ours
-	defer theirs.Close()
-	target, err := namespace.Open(e.c.st.Pid, e.c.st.PidStart)
-	if errors.Is(err, unix.ESRCH) {
-		return errors.New("cannot exec in a stopped container")
-	} else if err != nil {
-		return err
-	}
-	defer target.Close()
-	exe, _, err := namespace.Seal()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(exe)
-
+// launch starts init in the container's namespaces and cgroup, on a thread of its own: as in create, the runtime goes on meanwhile.
+func (e *execution) launch() (err error) {
 	group := e.c.st.Cgroup
-	if o := e.o.Cgroup; o != "" {
-		if group, err = group.Below(o); err != nil {
+	if below := e.o.Cgroup; below != "" {
+		if group, err = group.Below(below); err != nil {
 			return err
 		}
 	} else if group.Pure() {
@@ -201,50 +149,127 @@ func (e *execution) start() error {
 			return err
 		}
 	}
+	e.group = group
+	target, err := namespace.Open(e.c.st.Pid, e.c.st.PidStart)
+	if errors.Is(err, unix.ESRCH) {
+		return errors.New("cannot exec in a stopped container")
+	} else if err != nil {
+		return err
+	}
+	held := []int{target.FD}
+	release := func() {
+		for _, fd := range held {
+			unix.Close(fd)
+		}
+	}
+	exe, _, err := namespace.Seal()
+	if err != nil {
+		release()
+		return err
+	}
+	held = append(held, exe)
 	into, err := group.FD()
 	if err != nil {
+		release()
 		return err
 	}
 	if into >= 0 {
-		defer unix.Close(into)
+		held = append(held, into)
 	}
-	if !group.Pure() {
-		doors, err := group.Doors()
-		if err != nil {
-			return err
+	ours, theirs, err := wire.Pair()
+	if err != nil {
+		release()
+		return err
+	}
+	e.init = ours
+	held = append(held, theirs.FD())
+	command := newCommand(e.c.st.ID, exe, into, theirs.FD(), listenFDs()+e.o.PreserveFDs)
+	e.started = make(chan error, 1)
+	go func() {
+		pid, pidfd, err := target.Enter(command)
+		if err == nil {
+			e.pid = pid
+			unix.Close(pidfd)
 		}
-		e.cfg.Files.Doors = len(doors)
-		e.files = append(doors, e.files...)
+		release()
+		e.started <- err
+	}()
+	return nil
+}
+
+// await waits until init is started, or could not be. Until then nobody may look at e.pid.
+func (e *execution) await() (err error) {
+	if e.started != nil {
+		err = <-e.started
+		e.started = nil
 	}
-	command := newCommand(e.c.st.ID, exe, into, theirs.FD(), e.cfg.Process.ListenFDs+e.o.PreserveFDs)
-	pid, pidfd, err := target.Enter(command)
+	return err
+}
+
+// plan lists init's steps, and opens what they need.
+func (e *execution) plan() error {
+	spec, err := e.c.config()
 	if err != nil {
 		return err
 	}
-	unix.Close(pidfd)
-	e.pid = pid
-	if e.cfg.Process.Process.Terminal {
+	p, err := e.o.process(spec)
+	if err != nil {
+		return err
+	}
+	e.cfg.Process = process.Config{
+		Process: p, ID: e.c.st.ID, Exec: true, User: e.o.User, UserNamespace: has(spec, specs.UserNamespace),
+		ListenFDs: listenFDs(), PreserveFDs: e.o.PreserveFDs, Personality: spec.Linux.Personality, ConsoleSocket: -1, Notify: -1,
+	}
+	if err := process.Check(&e.cfg.Process, nil); err != nil {
+		return err
+	}
+	if !e.group.Pure() {
+		doors, err := e.group.Doors()
+		if err != nil {
+			return err
+		}
+		e.files, e.cfg.Files.Doors = doors, len(doors)
+	}
+	if p.Terminal {
 		fd, err := e.console()
 		if err != nil {
 			return err
 		}
-		at := len(e.files) - e.cfg.Files.Notify
-		e.files = append(e.files[:at:at], append([]int{fd}, e.files[at:]...)...)
+		e.files = append(e.files, fd)
 		e.cfg.Files.Console = 1
+	}
+	if spec.Linux.Seccomp != nil {
+		filter, err := compile(spec, &e.cfg.Process)
+		if err != nil {
+			return err
+		}
+		if filter.ListenerPath != "" {
+			fd, err := process.Connect("linux.seccomp.listenerPath", filter.ListenerPath)
+			if err != nil {
+				return err
+			}
+			e.files = append(e.files, fd)
+			e.cfg.Files.Notify = 1
+		}
 	}
 	in, err := newInside(e.cfg)
 	if err != nil {
 		return err
 	}
 	e.steps = in.steps()
-	return e.init.Send(msgConfig, e.cfg, e.files...)
+	return nil
 }
 
+// console returns the socket that takes the terminal's master side.
 func (e *execution) console() (int, error) {
-	if e.terminal != nil {
-		return e.terminal.socket()
+	switch {
+	case e.o.ConsoleSocket != "":
+		return process.Connect("--console-socket", e.o.ConsoleSocket)
+	case e.o.Detach:
+		return -1, errors.New("--tty and --detach: --console-socket has to name a unix socket on which somebody takes the terminal")
 	}
-	return process.Connect("--console-socket", e.o.ConsoleSocket)
+	e.terminal = &terminal{}
+	return e.terminal.socket()
 }
 
 // follow hears how it goes, until execve closes the channel.
@@ -263,7 +288,9 @@ func (e *execution) follow() error {
 	}
 }
 
+// close lets go of everything. An init that was not told anything ends by itself.
 func (e *execution) close() {
+	e.await()
 	for _, fd := range e.files {
 		unix.Close(fd)
 	}
