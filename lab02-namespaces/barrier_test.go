@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -106,4 +107,15 @@ func TestAllThreadsAreIn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprintf("/lab02-%d", p.Pid), memoryPlace(string(content)))
 	}
+}
+
+// isAtThePlacing says whether a lab has its cgroup.procs open: delayed holds it there.
+func isAtThePlacing(t *testing.T, pid int) bool {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	require.NoError(t, err)
+	return slices.ContainsFunc(links, func(link string) bool {
+		file, _ := os.Readlink(link)
+		return file == filepath.Join(cgroupOf(t, pid), "cgroup.procs")
+	})
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -61,4 +63,15 @@ func TestCgroupVanishesBeforeTheBarrierOpens(t *testing.T) {
 	require.False(t, exists(marker))
 	require.Contains(t, r.Stderr, "\nlab03: the parent went away before the start: EOF\n")
 	require.Regexp(t, `\nlab03: write \S+/cgroup\.procs: no such device\n`, r.Stderr)
+}
+
+// isAtThePlacing says whether a lab has its cgroup.procs open: delayed holds it there.
+func isAtThePlacing(t *testing.T, pid int) bool {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	require.NoError(t, err)
+	return slices.ContainsFunc(links, func(link string) bool {
+		file, _ := os.Readlink(link)
+		return file == filepath.Join(cgroupOf(t, pid), "cgroup.procs")
+	})
 }

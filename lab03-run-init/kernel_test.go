@@ -91,7 +91,7 @@ func ourCgroups(t *testing.T) []string {
 func firstStep(t *testing.T, pid int) string {
 	t.Helper()
 	root, v2 := labtest.Hierarchy("memory")
-	if v2 && !slices.Contains(strings.Fields(labtest.ReadCgroup(root, "cgroup.subtree_control")), "memory") {
+	if v2 { // also if the controller is enabled already: see enable
 		return "open " + root + "/cgroup.subtree_control"
 	}
 	return "mkdir " + cgroupOf(t, pid)
@@ -156,17 +156,6 @@ func memoryPlace(content string) string {
 		}
 	}
 	return "not in " + content
-}
-
-// isAtThePlacing says whether a lab has its cgroup.procs open: delayed holds it there.
-func isAtThePlacing(t *testing.T, pid int) bool {
-	t.Helper()
-	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	require.NoError(t, err)
-	return slices.ContainsFunc(links, func(link string) bool {
-		file, _ := os.Readlink(link)
-		return file == filepath.Join(cgroupOf(t, pid), "cgroup.procs")
-	})
 }
 
 // within fails the test unless cond comes true in a time that is a promise of the lab.

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 what the specification advises against still has to work
+
 package cgroup
 
 import (

@@ -24,7 +24,7 @@ type program struct {
 	socket [2]int          // our end of a pair and the child's: it tells what went wrong, and waits for its maps
 	grand  *child.Op       // the call that makes the child's child, if there is one
 	pid    uintptr         // the latter's pid
-	zero   uintptr         // pid and zero are the message that tells it
+	_      uintptr         // stays 0: with pid before it, it is the message that tells of it
 	ends   [4]child.Op     // the last calls of a child that does not become cmd
 }
 
