@@ -19,7 +19,7 @@ func TestInteractive(t *testing.T) {
 	s := labtest.Cmd{Args: []string{"lab03", "run", "-ti", "/bin/sh"}, Env: []string{"PS1=# ", "ENV="}}.Pty(t)
 	s.Expect("# ")
 	s.Send("echo pid=$$\n")
-	s.Expect("pid=1\n")
+	s.Expect("pid=1\n# ") // what is typed before the prompt is on the screen before it
 	s.Send("ps -e -o pid= -o args=\n")
 	s.ExpectRegexp(`args=\n +1 /bin/sh\n +\d+ ps -e -o pid= -o args=\n# $`)
 	s.Send("tty; hostname inside; hostname\n")
