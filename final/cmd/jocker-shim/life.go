@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/engine/shim"
+)
+
+// A container is the one that this shim is for.
+type container struct {
+	*shim.Options
+	clients *clients
+	log     *log
+	io      atomic.Pointer[stdio] // nil between two runs
+	limits  *limits
+	state   shim.State
+	exits   map[int]unix.WaitStatus // of children that nobody has asked for yet
+	halted  atomic.Bool             // somebody stops it
+	pid     atomic.Int64            // of its first process, for signals; 0 if there is none
+	wakes   int                     // restarts without a good run between them
+}
+
+// up creates and starts the container.
+func (c *container) up() (err error) {
+	io, err := openStdio(c.Options)
+	if err != nil {
+		return err
+	}
+	c.io.Store(io)
+	pidFile := c.RunDir + "/pid"
+	args := []string{"create", "--bundle", c.Dir, "--pid-file", pidFile}
+	if c.TTY {
+		args = append(args, "--console-socket", io.socketPath())
+	}
+	if err = c.runtime(io.files(), append(args, c.ID)...); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(pidFile)
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return fmt.Errorf("the runtime's pid file: %w", err)
+	}
+	c.state.PidStart, _ = shim.StartTime(pid)
+	c.limits = findLimits(pid)
+	if err = io.created(); err != nil {
+		return err
+	}
+	if err = c.runtime(nil, "start", c.ID); err != nil {
+		return err
+	}
+	c.state.Status, c.state.Pid, c.state.Error = shim.Running, pid, ""
+	c.state.ExitCode, c.state.OOMKilled, c.state.KilledBy = 0, false, ""
+	c.state.StartedAt, c.state.FinishedAt = time.Now(), time.Time{}
+	c.pid.Store(int64(pid))
+	io.copy(c.log, c.clients)
+	return c.save()
+}
+
+// down waits for the end of the container, and says whether it is to be started again; by then it is time.
+func (c *container) down() (again bool) {
+	status := c.wait(c.state.Pid)
+	c.pid.Store(0)
+	c.state.ExitCode = exitCode(status)
+	c.state.FinishedAt = time.Now()
+	c.state.OOMKilled, c.state.KilledBy = c.limits.verdict(status)
+	c.cleanUp()
+	c.state.Pid, c.state.PidStart = 0, 0
+	c.state.Stopped = c.halted.Load()
+	if !c.restarts() {
+		c.state.Status = shim.Exited
+		c.unlink()
+		c.save()
+		return false
+	}
+	c.state.Status = shim.Waiting
+	c.state.Restarts++
+	c.save()
+	c.clients.broadcast([]byte{shim.Exit, byte(c.state.ExitCode), 1})
+	select {
+	case <-time.After(c.delay()):
+	case <-c.clients.halt:
+	}
+	if c.halted.Load() {
+		c.state.Status, c.state.Stopped = shim.Exited, true
+		c.unlink()
+		c.save()
+		return false
+	}
+	return true
+}
+
+// restarts says whether the restart policy wants the container back.
+func (c *container) restarts() bool {
+	if c.halted.Load() {
+		return false
+	}
+	switch c.Restart {
+	case "always", "unless-stopped":
+		return true
+	case "on-failure":
+		return c.state.ExitCode != 0 && (c.MaxRetries == 0 || c.state.Restarts < c.MaxRetries)
+	}
+	return false
+}
+
+// delay is how long to wait before a restart: 100 ms, twice that the next time, a minute at most; and from the beginning
+// if the container has run for ten seconds. A program that can't start must not keep the machine busy.
+func (c *container) delay() time.Duration {
+	if c.state.FinishedAt.Sub(c.state.StartedAt) > 10*time.Second {
+		c.wakes = 0
+	}
+	c.wakes++
+	return min(100*time.Millisecond<<min(c.wakes-1, 10), time.Minute)
+}
+
+// cleanUp ends what is left of the container, and takes what it has written.
+func (c *container) cleanUp() {
+	if err := c.runtime(nil, "delete", "--force", c.ID); err != nil && c.state.Status == shim.Running {
+		c.state.Error = err.Error()
+	}
+	if io := c.io.Swap(nil); io != nil {
+		io.close()
+	}
+}
+
+// unlink gives back what a container has only while it runs.
+func (c *container) unlink() {
+	for _, path := range c.Unlink {
+		os.Remove(path)
+	}
+	if len(c.Engine) > 0 {
+		if pid, err := spawn(c.Engine[0], c.Engine, nil); err == nil {
+			c.wait(pid)
+		}
+	}
+}
+
+// end tells everybody that it is over.
+func (c *container) end() error {
+	c.remove()
+	c.clients.close([]byte{shim.Exit, byte(c.state.ExitCode), 0})
+	return nil
+}
+
+// save writes the state down.
+func (c *container) save() error { return c.state.Save(c.Dir + "/state.json") }
+
+// remove removes the container, if it is to go with its end.
+func (c *container) remove() {
+	if len(c.Remove) == 0 {
+		os.Remove(c.RunDir + "/shim.sock")
+		return
+	}
+	// A command that has the lock is at work on the container.
+	if lock, err := os.OpenFile(c.Dir+"/lock", os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+		unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	// Our own mounts are on some of it.
+	unix.Unmount(c.Dir+"/rootfs", unix.MNT_DETACH)
+	unix.Unmount(c.RunDir+"/netns", unix.MNT_DETACH)
+	for _, path := range append(append([]string{}, c.Remove...), c.RunDir) {
+		os.RemoveAll(path)
+	}
+}
+
+// runtime executes the OCI runtime. The error is what it has to say.
+func (c *container) runtime(files []uintptr, args ...string) error {
+	logFile := c.RunDir + "/runtime.log"
+	os.Remove(logFile)
+	argv := []string{c.Runtime, "--root", c.Root, "--log", logFile, "--log-format", "json"}
+	if c.Systemd {
+		argv = append(argv, "--systemd-cgroup")
+	}
+	pid, err := spawn(c.Runtime, append(argv, args...), files)
+	if err != nil {
+		return fmt.Errorf("the runtime %s: %w", c.Runtime, err)
+	}
+	if status := c.wait(pid); status != 0 {
+		return &runtimeError{args[0], lastMessage(logFile, status)}
+	}
+	return nil
+}
+
+// A runtimeError is a failure of the runtime.
+type runtimeError struct{ command, text string }
+
+func (e *runtimeError) Error() string {
+	return "OCI runtime " + e.command + " failed: " + e.text
+}
+
+// lastMessage returns the last message of a runtime's log, whose lines are JSON objects with a "msg".
+func lastMessage(path string, status unix.WaitStatus) string {
+	data, _ := os.ReadFile(path)
+	const key = `"msg":`
+	if i := bytes.LastIndex(data, []byte(key)); i >= 0 {
+		rest := string(bytes.TrimLeft(data[i+len(key):], " "))
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			if text, err := strconv.Unquote(quoted); err == nil {
+				return strings.TrimSpace(text)
+			}
+		}
+		return rest
+	}
+	return "it ended with code " + strconv.Itoa(exitCode(status)) + " and said nothing"
+}
+
+// spawn starts a program with files as its standard input, output and error; without files it has /dev/null.
+func spawn(path string, argv []string, files []uintptr) (pid int, err error) {
+	if files == nil {
+		null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+		if err != nil {
+			return 0, err
+		}
+		defer null.Close()
+		files = []uintptr{null.Fd(), null.Fd(), null.Fd()}
+	}
+	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+}
+
+// wait waits for the end of a child. Others that end meanwhile, strangers' orphans among them, are reaped as well.
+func (c *container) wait(pid int) unix.WaitStatus {
+	for {
+		if status, ok := c.exits[pid]; ok {
+			delete(c.exits, pid)
+			return status
+		}
+		var status unix.WaitStatus
+		got, err := unix.Wait4(-1, &status, 0, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return unix.WaitStatus(255 << 8) // it is not our child; the runtime has not let go of it
+		}
+		if got == pid || got == c.state.Pid || c.state.Pid == 0 {
+			c.exits[got] = status
+		}
+	}
+}
+
+// exitCode is a shell's: that of the program, or 128 and the signal's number.
+func exitCode(status unix.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}

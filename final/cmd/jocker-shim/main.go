@@ -1,0 +1,98 @@
+// Jocker-shim stays with one container: it keeps its output, waits for its end, restarts it, and writes down how it ended.
+//
+// Synopsis:
+//
+//	jocker-shim -id ID -dir DIR -run DIR -runtime PROGRAM -root DIR [OPTIONS]
+//
+// Description:
+//
+//	`jocker run` and `jocker start` start it; nobody else has reason to. DIR is an OCI bundle whose root file system is
+//	mounted. The shim executes an OCI runtime on it: create, start, and delete in the end. It is the parent of the container's
+//	first process without having made it: the runtime makes it and exits, and orphans go to the nearest ancestor that is a
+//	"child subreaper" (prctl(2)). Only a parent learns an exit code.
+//
+//	File descriptor 3 is a socket to whoever started it: it tells that the container runs, or why not, and is then a client like
+//	those that connect to shim.sock (see package shim, which also has all options).
+//
+// How to read it:
+//
+//	life.go    create, start, wait, delete, again
+//	stdio.go   pipes and terminals
+//	log.go     the log and its rotation
+//	client.go  who is attached
+//	limit.go   which limit killed it
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/engine/shim"
+)
+
+func main() {
+	// There are as many shims as containers: garbage is collected early.
+	debug.SetGCPercent(20)
+	o, err := shim.Parse(os.Args[1:])
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "jocker-shim:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole life of the shim.
+func run(o *shim.Options) error {
+	// What ends a terminal's session, or the command that started us, is not meant for us. It is caught and not
+	// ignored, because a program inherits what is ignored, and the container would not hear SIGTERM either.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGTSTP)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", err)
+	}
+	c := &container{Options: o, clients: newClients(), exits: map[int]unix.WaitStatus{}}
+	c.state.Shim = os.Getpid()
+	c.state.ShimStart, _ = shim.StartTime(c.state.Shim)
+	c.state.Restarts = o.Restarts
+	starter := c.clients.add(shim.NewConn(3), shim.WantOutput|shim.WantInput)
+	if err := c.clients.listen(o.RunDir); err != nil {
+		return c.giveUp(starter, err)
+	}
+	var err error
+	if c.log, err = openLog(o.Dir+"/log", o.LogSize, o.LogFiles); err != nil {
+		return c.giveUp(starter, err)
+	}
+	if err := c.up(); err != nil {
+		return c.giveUp(starter, err)
+	}
+	starter.send(append([]byte{shim.Started}, fmt.Sprint(c.state.Pid)...))
+	go c.clients.serve(starter, c)
+	go c.clients.accept(c)
+	for {
+		again := c.down()
+		if !again {
+			break
+		}
+		if err := c.up(); err != nil {
+			c.state.Error, c.state.Status = err.Error(), shim.Exited
+			c.save()
+			break
+		}
+	}
+	return c.end()
+}
+
+// giveUp tells the starter why the container does not run, and leaves nothing running.
+func (c *container) giveUp(starter *client, err error) error {
+	c.cleanUp()
+	c.state.Status, c.state.Error, c.state.ExitCode = shim.Created, err.Error(), shim.FailureCode(err.Error())
+	c.save()
+	c.remove()
+	starter.send(append([]byte{shim.Failed, byte(c.state.ExitCode)}, err.Error()...))
+	return nil
+}

@@ -1,0 +1,271 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"jocker/final/engine/container"
+)
+
+func versionCommand(*app) *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "version [OPTIONS]", Short: "Show the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := map[string]any{"Version": Version, "Os": runtime.GOOS, "Arch": runtime.GOARCH, "GoVersion": runtime.Version()}
+			if format != "" {
+				return printJSON([]any{map[string]any{"Client": v, "Server": v}}, format)
+			}
+			fmt.Printf("Jocker:\n Version:    %s\n Go version: %s\n OS/Arch:    %s/%s\n", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		}}
+	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template")
+	return c
+}
+
+func infoCommand(a *app) *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "info [OPTIONS]", Short: "Display system-wide information", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			list, err := s.List()
+			if err != nil {
+				return err
+			}
+			counts := map[string]int{}
+			for _, c := range list {
+				status, err := c.Status()
+				if err != nil {
+					return err
+				}
+				counts[status.Word()]++
+			}
+			images, err := s.Images.List()
+			if err != nil {
+				return err
+			}
+			var uts unix.Utsname
+			unix.Uname(&uts)
+			kernel := unix.ByteSliceToString(uts.Release[:])
+			stopped := len(list) - counts["running"] - counts["paused"]
+			if format != "" {
+				return printJSON([]any{map[string]any{"Containers": len(list), "ContainersRunning": counts["running"], "ContainersPaused": counts["paused"],
+					"ContainersStopped": stopped, "Images": len(images), "ServerVersion": Version, "Driver": "overlay2", "CgroupDriver": "cgroupfs",
+					"KernelVersion": kernel, "NCPU": runtime.NumCPU(), "DockerRootDir": s.Root, "DefaultRuntime": "jocker-runtime"}}, format)
+			}
+			fmt.Printf("Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s (no server: no daemon)\nStorage Driver: overlay2\nCgroup Driver: cgroupfs\nDefault Runtime: jocker-runtime\nKernel Version: %s\nCPUs: %d\nDocker Root Dir: %s\n",
+				len(list), counts["running"], counts["paused"], stopped, len(images), Version, kernel, runtime.NumCPU(), s.Root)
+			return nil
+		}}
+	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template")
+	return c
+}
+
+func systemCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "system COMMAND", Short: "Manage Jocker"}
+	var all, force, volumes bool
+	prune := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove unused data", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			if err := pruneContainers(s); err != nil {
+				return err
+			}
+			if volumes {
+				if err := pruneVolumes(s, false); err != nil {
+					return err
+				}
+			}
+			return pruneImages(s, all)
+		}}
+	prune.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images not just dangling ones")
+	prune.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	prune.Flags().BoolVar(&volumes, "volumes", false, "Prune anonymous volumes")
+	info := infoCommand(a)
+	c.AddCommand(prune, info)
+	return c
+}
+
+// pruneContainers removes all containers that don't run, and mends what killed commands and shims have left.
+func pruneContainers(s *container.Store) error {
+	list, err := s.List()
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		if status, err := c.Status(); err != nil || status.Active() {
+			continue
+		}
+		if err := remove(c, false, true); err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			continue
+		}
+		fmt.Println(c.ID)
+	}
+	return s.Mend()
+}
+
+// pruneImages removes images without a name, or all that no container has, and then everything that nothing refers to.
+func pruneImages(s *container.Store, all bool) error {
+	images, err := s.Images.List()
+	if err != nil {
+		return err
+	}
+	used, err := s.Manifests()
+	if err != nil {
+		return err
+	}
+	for _, img := range images {
+		inUse := false
+		for _, d := range used {
+			inUse = inUse || d == img.Manifest.Digest
+		}
+		if inUse || len(img.Names) > 0 && !all {
+			continue
+		}
+		if err := s.Images.Forget(img); err != nil {
+			return err
+		}
+	}
+	freed, gone, err := s.Images.Sweep(s.Manifests)
+	for _, d := range gone {
+		fmt.Println("Deleted:", d)
+	}
+	fmt.Println("Total reclaimed space:", humanSize(freed))
+	return err
+}
+
+// group makes `container COMMAND` and `image COMMAND`, the long names of commands that have short ones.
+func group(a *app, name, what string, members map[string]maker) *cobra.Command {
+	c := &cobra.Command{Use: name + " COMMAND", Short: "Manage " + what}
+	for member, make := range members {
+		sub := make(a)
+		_, rest, _ := strings.Cut(sub.Use, " ")
+		sub.Use = member + " " + rest
+		c.AddCommand(sub)
+	}
+	return c
+}
+
+func containerCommand(a *app) *cobra.Command {
+	members := map[string]maker{"ls": psCommand, "prune": func(a *app) *cobra.Command {
+		c := &cobra.Command{Use: "prune", Short: "Remove all stopped containers", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			return pruneContainers(s)
+		}}
+		c.Flags().BoolP("force", "f", false, "Do not prompt for confirmation")
+		return c
+	}}
+	for _, name := range []string{"run", "create", "exec", "start", "stop", "restart", "kill", "rm", "wait", "logs", "attach", "pause", "unpause", "rename",
+		"inspect", "port", "top", "diff", "commit", "export"} {
+		members[name] = commands()[name]
+	}
+	return group(a, "container", "containers", members)
+}
+
+func imageCommand(a *app) *cobra.Command {
+	members := map[string]maker{"ls": imagesCommand, "rm": rmiCommand, "prune": func(a *app) *cobra.Command {
+		var all bool
+		c := &cobra.Command{Use: "prune", Short: "Remove unused images", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			return pruneImages(s, all)
+		}}
+		c.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
+		c.Flags().BoolP("force", "f", false, "Do not prompt for confirmation")
+		return c
+	}}
+	for _, name := range []string{"tag", "history", "save", "load", "import", "pull", "push", "inspect"} {
+		members[name] = commands()[name]
+	}
+	return group(a, "image", "images", members)
+}
+
+func portCommand(a *app) *cobra.Command {
+	return &cobra.Command{Use: "port CONTAINER [PRIVATE_PORT[/PROTO]]", Short: "List port mappings or a specific mapping for the container", Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := a.container(args[0])
+			if err != nil {
+				return err
+			}
+			status, err := c.Status()
+			if err != nil {
+				return err
+			}
+			ports := map[string][]container.PortBinding{}
+			if status.Running() {
+				ports = c.Network().Ports
+			}
+			if len(args) == 1 {
+				for port, list := range ports {
+					for _, b := range list {
+						fmt.Printf("%s -> %s:%s\n", port, b.HostIP, b.HostPort)
+					}
+				}
+				return nil
+			}
+			port := args[1]
+			if !strings.Contains(port, "/") {
+				port += "/tcp"
+			}
+			if len(ports[port]) == 0 {
+				return fmt.Errorf("No public port '%s' published for %s", args[1], c.Name)
+			}
+			for _, b := range ports[port] {
+				fmt.Printf("%s:%s\n", b.HostIP, b.HostPort)
+			}
+			return nil
+		}}
+}
+
+func topCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "top CONTAINER [ps OPTIONS]", Short: "Display the running processes of a container", Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := a.container(args[0])
+			if err != nil {
+				return err
+			}
+			pids, err := c.Pids()
+			if err != nil {
+				return err
+			}
+			options := args[1:]
+			if len(options) == 0 {
+				options = []string{"-f"}
+			}
+			ps := exec.Command("ps", append(options, "-p", strings.Join(pids, ","))...)
+			ps.Stdout, ps.Stderr = os.Stdout, os.Stderr
+			if err := ps.Run(); err != nil {
+				return fmt.Errorf("ps: %w; apt-get install procps, if it is not there", err)
+			}
+			return nil
+		}}
+	c.Flags().SetInterspersed(false)
+	return c
+}
+
+// releaseCommand is what a shim executes when a container with published ports stops.
+func releaseCommand(a *app) *cobra.Command {
+	return &cobra.Command{Use: "network-release ID", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		c, err := a.container(args[0])
+		if err != nil {
+			return err
+		}
+		return c.Disconnect()
+	}}
+}

@@ -1,0 +1,232 @@
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"jocker/final/engine/inroot"
+	"jocker/final/engine/shim"
+	"jocker/final/engine/volume"
+	"jocker/final/runtime/fail"
+)
+
+// A StartError says why a container could not be started. Code is Docker's exit code for it: 125, 126 or 127.
+type StartError struct {
+	Code int
+	Text string
+}
+
+func (e *StartError) Error() string { return e.Text }
+
+// A StartOptions is what a start can be told.
+type StartOptions struct {
+	Rows, Columns uint16 // the size of the terminal; 0 if unknown
+}
+
+// Start starts a container that does not run. The caller holds its lock. It returns a connection to the shim, which has been
+// attached to all output from the first byte on. A container that runs already is none: nil is returned.
+func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
+	status, err := c.Status()
+	if err != nil {
+		return nil, err
+	}
+	if status.Active() {
+		return nil, nil
+	}
+	runtime, err := findRuntime(c.HostConfig.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.RunDir(), 0o700); err != nil {
+		return nil, err
+	}
+	// The name space needs time, and so does what comes below.
+	net := make(chan netResult, 1)
+	go func() { net <- c.connect() }()
+	ours, theirs, err := shim.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	options := c.shimOptions(runtime, status)
+	err = c.inMountNamespace(func() error {
+		root, err := inroot.Open(c.Dir() + "/rootfs")
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		got := <-net
+		net <- got
+		if got.err != nil {
+			return got.err
+		}
+		l := launch{root: root, rows: o.Rows, columns: o.Columns}
+		if l.netns, err = c.mountNetwork(got); err != nil {
+			return err
+		}
+		if err := c.prepare(l, got); err != nil {
+			return err
+		}
+		return c.startShim(options, theirs)
+	})
+	if got := <-net; err != nil || got.ns != nil {
+		if err != nil {
+			c.Disconnect()
+		}
+		if got.ns != nil {
+			got.ns.Close() // the shim's mount holds it
+		}
+	}
+	if err == nil {
+		theirs.Close()
+		err = c.started(ours)
+	}
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	return ours, nil
+}
+
+// started waits for the shim's word.
+func (c *Container) started(conn *shim.Conn) error {
+	kind, data, err := conn.Receive(make([]byte, shim.MaxData+1))
+	switch {
+	case err != nil:
+		words, _ := os.ReadFile(c.RunDir() + "/shim.log")
+		return &StartError{125, fmt.Sprintf("the container's shim ended unexpectedly (%v): %.2000s", err, words)}
+	case kind == shim.Failed && len(data) > 1:
+		return &StartError{int(data[0]), string(data[1:])}
+	case kind != shim.Started:
+		return &StartError{125, fmt.Sprintf("the shim said %q, which is not understood; are jocker and jocker-shim of one version?", kind)}
+	}
+	return nil
+}
+
+// prepare writes what the runtime will read, into the bundle and into the container's root.
+func (c *Container) prepare(l launch, net netResult) error {
+	if err := c.writeFiles(net.address); err != nil {
+		return err
+	}
+	if dir := c.Config.WorkingDir; dir != "" && dir != "/" {
+		made, err := l.root.MkdirAll(dir)
+		if err != nil {
+			return fmt.Errorf("the working directory %s: %w", dir, err)
+		}
+		made.Close()
+	}
+	spec, err := c.spec(l)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.Dir()+"/config.json", data, 0o600)
+}
+
+// shimOptions are what the shim is told.
+func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
+	h := &c.HostConfig
+	o := &shim.Options{ID: c.ID, Dir: c.Dir(), RunDir: c.RunDir(), Runtime: runtime,
+		Root: c.runtimeRoot(runtime),
+		TTY:  c.Config.Tty, Stdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
+		Restart: h.RestartPolicy.Name, MaxRetries: h.RestartPolicy.MaximumRetryCount}
+	if o.Restart == "no" {
+		o.Restart = ""
+	}
+	o.LogSize, _ = ParseSize(h.LogConfig.Config["max-size"])
+	o.LogFiles, _ = strconv.Atoi(h.LogConfig.Config["max-file"])
+	if h.AutoRemove {
+		o.Remove = c.belongings()
+	}
+	if c.networkOwn() {
+		if len(h.PortBindings) > 0 {
+			self, _ := os.Executable()
+			o.Engine = []string{self, "--root", c.store.Root, "--state", c.store.State, "network-release", c.ID}
+		} else {
+			o.Unlink = append(o.Unlink, c.leasePath())
+		}
+	}
+	return o
+}
+
+// belongings are the paths that go when the container is removed.
+func (c *Container) belongings() []string {
+	paths := []string{c.Dir(), c.store.namePath(c.Name)}
+	for _, m := range c.Mounts {
+		if m.Anonymous {
+			if v, err := volume.Get(c.store.Root, m.Name); err == nil {
+				paths = append(paths, filepath.Dir(v.Mountpoint))
+			}
+		}
+	}
+	return paths
+}
+
+// startShim starts the shim, in the mount name space of the calling thread. It belongs to no terminal and no session but its own.
+func (c *Container) startShim(o *shim.Options, conn *os.File) error {
+	program, err := FindProgram("jocker-shim")
+	if err != nil {
+		return err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	words, err := os.Create(c.RunDir() + "/shim.log") // our standard error may be a pipe whose reader waits for its end
+	if err != nil {
+		return err
+	}
+	defer words.Close()
+	process, err := os.StartProcess(program, append([]string{"jocker-shim"}, o.Args()...), &os.ProcAttr{
+		Dir: c.Dir(), Env: os.Environ(), Files: []*os.File{null, null, words, conn}, Sys: &unix.SysProcAttr{Setsid: true}})
+	if err != nil {
+		return fmt.Errorf("starting the shim: %w", err)
+	}
+	return process.Release()
+}
+
+// FindProgram finds a program of ours: beside this one, or in PATH.
+func FindProgram(name string) (string, error) {
+	if self, err := os.Executable(); err == nil {
+		path := filepath.Join(filepath.Dir(self), name)
+		if unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if filepath.IsAbs(path) && unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is neither beside this program nor in PATH; `make build` makes it", name)
+}
+
+// findRuntime finds the OCI runtime that is meant by a name or path.
+func findRuntime(name string) (string, error) {
+	if name == "" {
+		name = "jocker-runtime"
+	}
+	if strings.Contains(name, "/") {
+		if err := unix.Access(name, unix.X_OK); err != nil {
+			return "", fail.Call("access("+name+", X_OK)", err, "the OCI runtime can't be executed")
+		}
+		return filepath.Abs(name)
+	}
+	path, err := FindProgram(name)
+	if err != nil {
+		return "", fmt.Errorf("unknown or invalid runtime name: %s: %w", name, errors.Unwrap(err))
+	}
+	return path, nil
+}
