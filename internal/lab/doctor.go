@@ -115,8 +115,8 @@ func rights() []symptom {
 	}
 	nested := exec.Command("unshare", "--mount", "--pid", "--fork", "true")
 	if root {
-		err := nested.Run()
-		list = append(list, symptom{"namespaces", map[bool]string{true: "can be made", false: "are refused"}[err == nil],
+		words, err := nested.CombinedOutput()
+		list = append(list, symptom{"namespaces", map[bool]string{true: "can be made", false: "are refused: " + strings.TrimSpace(string(words))}[err == nil],
 			problem(err != nil, "we are in a container without CAP_SYS_ADMIN, it seems: use a real machine, or the VM (vagrant up)"), true})
 	}
 	limit := strings.TrimSpace(read("/proc/sys/user/max_user_namespaces"))
