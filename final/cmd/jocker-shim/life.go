@@ -65,7 +65,6 @@ func (c *container) up() (err error) {
 	c.state.ExitCode, c.state.OOMKilled, c.state.KilledBy = 0, false, ""
 	c.state.StartedAt, c.state.FinishedAt = time.Now(), time.Time{}
 	c.pid.Store(int64(pid))
-	io.copy(c.log, c.clients)
 	return c.save()
 }
 

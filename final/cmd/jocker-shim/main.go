@@ -74,6 +74,7 @@ func run(o *shim.Options) error {
 	go c.clients.serve(starter, c)
 	go c.clients.accept(c)
 	for {
+		c.io.Load().copy(c.log, c.clients) // after Started: a client hears that first
 		again := c.down()
 		if !again {
 			break

@@ -88,8 +88,11 @@ func (c *Container) Exec(o ExecOptions) (code int, err error) {
 		return 0, err
 	}
 	if text := lastMessage(dir + "/log"); err != nil && text != "" {
-		text = "OCI runtime exec failed: " + text
-		return 0, &StartError{shim.FailureCode(text), text}
+		code := shim.FailureCode("OCI runtime exec failed: " + text)
+		if !o.Detach {
+			return code, nil // the runtime has said so on standard error, which it has from us
+		}
+		return 0, &StartError{code, "OCI runtime exec failed: " + text}
 	}
 	return cmd.ProcessState.ExitCode(), nil
 }

@@ -50,10 +50,7 @@ func (c *Container) mountRoot() error {
 // a layer of another image it would refer to nothing.
 func (c *Container) mountOverlay() error {
 	dir := c.Dir()
-	lower := image.LowerDirs(c.Layers)
-	if lower == "" { // an image without layers has nothing to begin with
-		lower = "../tmp"
-	}
+	lower := image.LowerDirs(append(append([]string{}, c.Layers...), image.InitLayer))
 	data := "lowerdir=" + lower + ",upperdir=" + dir + "/diff,workdir=" + dir + "/work,index=off,redirect_dir=off,metacopy=off"
 	err := unix.Mount("overlay", dir+"/rootfs", "overlay", 0, data)
 	if err == nil {

@@ -55,7 +55,6 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 		return nil, err
 	}
 	defer theirs.Close()
-	options := c.shimOptions(runtime, status)
 	err = c.inMountNamespace(func() error {
 		root, err := inroot.Open(c.Dir() + "/rootfs")
 		if err != nil {
@@ -74,7 +73,7 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 		if err := c.prepare(l, got); err != nil {
 			return err
 		}
-		return c.startShim(options, theirs)
+		return c.startShim(c.shimOptions(runtime, status), theirs)
 	})
 	if got := <-net; err != nil || got.ns != nil {
 		if err != nil {

@@ -56,7 +56,7 @@ func (s *Store) Sweep(used func() ([]digest.Digest, error)) (freed int64, gone [
 	for _, d := range index.Manifests {
 		manifests = append(manifests, d.Digest)
 	}
-	blobs, layers := map[string]bool{}, map[string]bool{}
+	blobs, layers := map[string]bool{}, map[string]bool{InitLayer: true}
 	for _, d := range manifests {
 		blobs[d.Encoded()] = true
 		img, err := s.read(index, v1.Descriptor{Digest: d})

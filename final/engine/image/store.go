@@ -37,12 +37,35 @@ func Open(root string) (*Store, error) {
 		}
 	}
 	if err == nil {
+		err = s.makeInitLayer()
+	}
+	if err == nil {
 		err = s.WriteFile("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`+"\n"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("making the store in %s: %w; it takes root, or --root with a directory of your own", root, err)
 	}
 	return s, nil
+}
+
+// InitLayer is the name of a layer that lies above an image's layers and below what a container changes. It has the places at
+// which every container gets something mounted, so that making them is no change by the container, and a link of the image's in such a place
+// leads nowhere.
+const InitLayer = "init"
+
+func (s *Store) makeInitLayer() error {
+	fs := s.path("layers", InitLayer, "fs")
+	for _, dir := range []string{"dev", "etc", "proc", "sys"} {
+		if err := os.MkdirAll(filepath.Join(fs, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"etc/hostname", "etc/hosts", "etc/resolv.conf"} {
+		if err := os.WriteFile(filepath.Join(fs, name), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(fs, 0o755)
 }
 
 func (s *Store) path(elements ...string) string {
