@@ -13,7 +13,7 @@
 
 LABS := lab01 lab02 lab03 lab04 lab05 lab06
 STUDENT := start check hint solution status diff explain doctor reset
-IN_VM := $(LABS) $(STUDENT) shell rootfs grade test test-full workshop-check conformance bench
+IN_VM := $(LABS) final $(STUDENT) shell rootfs grade test test-full workshop-check conformance bench
 
 NEEDS := need-build need-lab need-test need-bench
 .PHONY: help build setup lint vm clean bundle $(NEEDS) test-binaries FORCE $(IN_VM)
@@ -30,6 +30,7 @@ lab03: ## * run -ti /bin/sh: an init, and /proc of its own
 lab04: ## * memory, cpu and cpuset limits, found through mountinfo
 lab05: ## * arguments and environment over a pipe
 lab06: ## * a root file system of its own: busybox on union layers
+final: ## * the runtime that all this leads to: play its tour
 start: ## * write what you begin with into work/: make start LAB=03
 check: ## * check what you wrote, and hear what is wrong: make check LAB=03
 hint: ## * the next of three hints: make hint LAB=03 TASK=2
@@ -90,6 +91,9 @@ $(LABS): lab%: need-lab bin/lab bin/lab%
 	@$(RUN_AS_ROOT) bin/lab play $(if $(GUIDE),-lang $(GUIDE)) $*
 	@echo
 	@echo "To go on by hand: make shell LAB=$*"
+
+final: need-lab bin/lab bin/jocker-runtime
+	@$(RUN_AS_ROOT) bin/lab play $(if $(GUIDE),-lang $(GUIDE)) final
 
 rootfs: need-lab bin/lab
 	@$(RUN_AS_ROOT) bin/lab rootfs $(if $(TARBALL),"$(TARBALL)")

@@ -94,7 +94,7 @@ func TestCgroupNoNamespace(t *testing.T) {
 	g := b.inCgroup()
 	b.Namespaces = without(b.Namespaces, specs.CgroupNamespace)
 	b.mount("cgroup", "/tmp", "cgroup")
-	out := b.must(`busybox find /tmp -name cgroup.procs | busybox xargs busybox grep -lx 1`)
+	out := b.must(`busybox find /tmp -name cgroup.procs -print0 | busybox xargs -0 busybox grep -lx 1`)
 	for _, h := range b.Cgroups {
 		if h.Name == "" {
 			require.Equal(t, "/tmp"+g.Hierarchies[0].Path+"/cgroup.procs\n", out)
