@@ -326,50 +326,58 @@ var scenes = map[string]func(dir string, r *Rootfs) scene{
 	},
 	// CVE-2018-15664 and its like: a directory is copied, and becomes a link on the way.
 	"copy": func(dir string, r *Rootfs) scene {
-		a := r.cfg.Root + "/vol/a"
-		check(os.WriteFile(a+"/file", []byte("fine"), 0o644))
-		check(os.WriteFile(dir+"/outside/file", []byte("secret"), 0o644))
-		check(os.Symlink(dir+"/outside", r.cfg.Root+"/vol/link"))
-		to, n := "", 0
-		fresh := func() {
-			n++
-			to = fmt.Sprintf("%s/copy%d", dir, n)
-			check(os.Mkdir(to, 0o755))
-		}
-		return scene{
-			swap: [2]string{a, r.cfg.Root + "/vol/link"},
-			naive: func() error {
-				fresh()
-				if err := regular(a); err != nil {
-					return err
-				}
-				content, err := os.ReadFile(a + "/file")
-				check(os.Mkdir(to+"/a", 0o755))
-				check(os.WriteFile(to+"/a/file", content, 0o644))
+		return copying(dir, r, "/vol/a", dir+"/outside")
+	},
+	"copy a file": func(dir string, r *Rootfs) scene {
+		return copying(dir, r, "/vol/a/file", dir+"/outside/file")
+	},
+}
+
+// copying is the attack on a copy of /vol. The directory or file a of it, which holds "fine", is exchanged with a link to secret.
+func copying(dir string, r *Rootfs, a, secret string) scene {
+	vol, link := r.cfg.Root+"/vol", r.cfg.Root+filepath.Dir(a)+"/link"
+	check(os.WriteFile(vol+"/a/file", []byte("fine"), 0o644))
+	check(os.WriteFile(dir+"/outside/file", []byte("secret"), 0o644))
+	check(os.Symlink(secret, link))
+	to, n := "", 0
+	fresh := func() {
+		n++
+		to = fmt.Sprintf("%s/copy%d", dir, n)
+		check(os.Mkdir(to, 0o755))
+	}
+	return scene{
+		swap: [2]string{r.cfg.Root + a, link},
+		naive: func() error {
+			fresh()
+			if err := regular(r.cfg.Root + a); err != nil {
 				return err
-			},
-			ours: func() error {
-				fresh()
-				fd, err := unix.Open(to, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-				check(err)
-				from, err := r.open("/vol", unix.O_DIRECTORY)
-				check(err)
-				defer closeAll(fd, from)
-				return copyUp(from, fd)
-			},
-			hit: func() bool {
-				for _, name := range []string{"/a/file", "/link/file"} {
-					// Within to: the copy of a link is a link.
-					if regular(to+filepath.Dir(name)) == nil {
-						if content, _ := os.ReadFile(to + name); string(content) == "secret" {
-							return true
-						}
+			}
+			content, err := os.ReadFile(vol + "/a/file")
+			check(os.Mkdir(to+"/a", 0o755))
+			check(os.WriteFile(to+"/a/file", content, 0o644))
+			return err
+		},
+		ours: func() error {
+			fresh()
+			fd, err := unix.Open(to, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			check(err)
+			from, err := r.open("/vol", unix.O_DIRECTORY)
+			check(err)
+			defer closeAll(fd, from)
+			return copyUp(from, fd)
+		},
+		hit: func() bool {
+			for _, name := range []string{"/a/file", "/a/link", "/link/file"} {
+				// Within to: the copy of a link is a link.
+				if regular(to+filepath.Dir(name)) == nil && regular(to+name) == nil {
+					if content, _ := os.ReadFile(to + name); string(content) == "secret" {
+						return true
 					}
 				}
-				return false
-			},
-		}
-	},
+			}
+			return false
+		},
+	}
 }
 
 func exists(path string) bool {
