@@ -187,6 +187,7 @@ func TestFailures(t *testing.T) {
 		"console":    {edit: func(s *specs.Spec) { s.Process.Terminal = true }, args: []string{"--detach", "--console-socket", "/nowhere"}, want: `connect("/nowhere"): no such file or directory (ENOENT)`},
 		"no console": {edit: func(s *specs.Spec) { s.Process.Terminal = true }, args: []string{"--detach"}, want: "--console-socket has to name"},
 		"pid file":   {args: []string{"--detach", "--pid-file", "/nowhere/pid"}, want: "--pid-file: open /nowhere/.pid: no such file or directory"},
+		"preserved":  {args: []string{"--preserve-fds", "5"}, want: "--preserve-fds 5: file descriptor "},
 		"flag":       {args: []string{"--fly"}, want: "flag provided but not defined: -fly"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,7 @@
 //	plan.go     the whole list of steps
 //	config.go   what init is told
 //	create.go   the runtime's half of create, and what is undone if it fails
+//	launch.go   its steps: init is started, and told what to do
 //	init.go     init's half, and exec's
 //	start.go    start
 //	exec.go     a further process in a running container

@@ -91,6 +91,9 @@ func (c *Container) Exec(o *ExecOptions) (code int, err error) {
 	case s == specs.StateCreating:
 		return 0, errors.New("cannot exec in a container that is still being created")
 	}
+	if err := checkPreserved(o.PreserveFDs); err != nil {
+		return 0, err
+	}
 	e := &execution{c: c, o: o, cfg: &config{ID: c.st.ID, Exec: true, Explain: o.Explain != nil}}
 	defer e.close()
 	if err := e.launch(); err != nil {
