@@ -18,6 +18,7 @@ import (
 // child runs one of these functions, chosen by its first argument.
 var children = map[string]func(){
 	"report": childReport,
+	"mqueue": childMqueue,
 	"sleep":  func() { time.Sleep(time.Hour) },
 }
 
@@ -262,4 +263,38 @@ func TestStartJoin(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What belongs to an IPC namespace has an owner that exists inside.
+func TestStartUserOwns(t *testing.T) {
+	m := ids(0, 100000, 65536)
+	target := sleeper(t, &Config{New: unix.CLONE_NEWUSER, UIDs: m, GIDs: m})
+	for _, c := range []*Config{
+		{New: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID, UIDs: m, GIDs: m},
+		{New: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID, Join: []Join{{unix.CLONE_NEWUSER, procPath(target.Pid, "ns/user")}}},
+	} {
+		seen := report(t, func(cmd *Command) (int, int, error) {
+			cmd.Args = []string{"mqueue"}
+			return c.Start(cmd)
+		})
+		require.Equal(t, map[string]string{"mqueue": "0 0", "proc": "<nil>", "": ""}, seen)
+	}
+}
+
+// childMqueue mounts the message queues and /proc, and prints the owner of the former.
+func childMqueue() {
+	var st unix.Stat_t
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err == nil {
+		err = unix.Mount("mqueue", "/mnt", "mqueue", 0, "")
+	}
+	if err == nil {
+		err = unix.Stat("/mnt", &st)
+	}
+	if err != nil {
+		fmt.Println("mqueue", err)
+		return
+	}
+	fmt.Println("mqueue", st.Uid, st.Gid)
+	fmt.Println("proc", unix.Mount("proc", "/mnt", "proc", 0, ""))
 }
