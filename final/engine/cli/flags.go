@@ -27,7 +27,6 @@ type createFlags struct {
 	logOptions                                 []string
 	restart                                    string
 	stopTimeout                                int
-	mac, ip                                    string
 	o                                          container.CreateOptions
 }
 
