@@ -14,6 +14,7 @@ import (
 
 func init() {
 	children["ordinary"] = childOrdinary
+	children["dying"] = childDying
 }
 
 // childOrdinary becomes nobody, in a mount namespace with /etc/subuid and /etc/subgid of the test's,
@@ -120,4 +121,44 @@ func FuzzSubordinate(f *testing.F) {
 			t.Fatal("nothing is enough")
 		}
 	})
+}
+
+// childDying is a runtime that ends while the process in the new user namespace waits for its maps.
+func childDying() {
+	exe, _, err := Seal()
+	if err == nil {
+		var p *program
+		if p, err = newProgram(30); err == nil {
+			p.Clone.Flags |= unix.CLONE_NEWUSER
+			p.await()
+			_ = p.exec(&Command{Exe: exe, Args: []string{"sleep"}, Files: []int{0, 1, 2}, Cgroup: -1})
+			_, err = p.run(func(pid int) error {
+				fmt.Println("pid", pid)
+				unix.Exit(0)
+				return nil
+			})
+		}
+	}
+	fmt.Println("error:", err)
+}
+
+func TestRuntimeDies(t *testing.T) {
+	// The pipe that the sleeper would hold ends only if it does not live.
+	seen := report(t, func(cmd *Command) (int, int, error) {
+		cmd.Args = []string{"dying"}
+		return (&Config{}).Start(cmd)
+	})
+	require.Empty(t, seen["error:"])
+	require.NotEmpty(t, seen["pid"])
+}
+
+// If the maps cannot be written there is no process, and the error says which map.
+func TestStartMapFails(t *testing.T) {
+	cmd, _ := command(t, "true")
+	c := &Config{New: unix.CLONE_NEWUSER, UIDs: ids(0, 100000, 1), GIDs: append(ids(0, 100000, 2), ids(1, 200000, 2)...)}
+	_, _, err := c.Start(cmd)
+	require.ErrorContains(t, err, `/gid_map", "0 100000 2\n1 200000 2\n"): invalid argument (EINVAL): the lines overlap, or there are too many for this kernel: 5 before Linux 4.15`)
+	var ws unix.WaitStatus
+	_, err = unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+	require.Equal(t, unix.ECHILD, err)
 }
