@@ -256,7 +256,7 @@ func TestHooks(t *testing.T) {
 		got = append(got, [3]string{name, where, string(s.Status)})
 	}
 	require.Empty(t, cmp.Diff([][3]string{
-		{"prestart", "runtime's", "creating"}, {"createRuntime", "runtime's", "creating"}, {"createContainer", "container's", "creating"},
+		{"prestart", "runtime's", "created"}, {"createRuntime", "runtime's", "created"}, {"createContainer", "container's", "created"},
 		{"startContainer", "container's", "created"}, {"poststart", "runtime's", "running"}, {"poststop", "runtime's", "stopped"},
 	}, got))
 }

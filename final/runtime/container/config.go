@@ -19,8 +19,8 @@ type config struct {
 	CgroupNamespace bool
 	// The hooks that init runs.
 	CreateContainer, StartContainer []specs.Hook
-	// Creating and Created are the container's state as JSON, for those hooks.
-	Creating, Created []byte
+	// State is the container's state as JSON, for those hooks.
+	State []byte
 	// Hooks says that the runtime has hooks to run, and init is to wait for them.
 	Hooks bool
 	// Explain says that the runtime wants to hear of each step.

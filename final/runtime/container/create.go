@@ -294,8 +294,10 @@ func (c *creation) ready() error {
 	return c.init.Send(msgReady, nil)
 }
 
+// runHooks runs the hooks of the runtime's namespaces. They are told "created", for so runtime.md has it: a container
+// is that after step 2 of its lifecycle, and these hooks are steps 3 and 4. (runc says "creating", crun does not.)
 func (c *creation) runHooks() error {
-	state := c.hookState(specs.StateCreating)
+	state := c.hookState(specs.StateCreated)
 	if err := hook.Run("prestart", c.spec.Hooks.Prestart, state); err != nil {
 		return err
 	}

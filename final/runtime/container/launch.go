@@ -177,7 +177,7 @@ func (c *creation) tell() error {
 		c.cfg.Files.Notify = 1
 	}
 	if c.st.Hooks {
-		c.cfg.Creating, c.cfg.Created = c.hookState(specs.StateCreating), c.hookState(specs.StateCreated)
+		c.cfg.State = c.hookState(specs.StateCreated)
 	}
 	err := c.init.Send(msgConfig, c.cfg, c.files...)
 	if errors.Is(err, unix.EPIPE) {

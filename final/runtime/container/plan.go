@@ -62,7 +62,7 @@ func (in *inside) steps() []step.Step {
 		}
 		if len(in.cfg.CreateContainer) > 0 {
 			add("hooks", 0, "run the createContainer hooks", "execve(hook)", func() error {
-				return hook.Run("createContainer", in.cfg.CreateContainer, in.cfg.Creating)
+				return hook.Run("createContainer", in.cfg.CreateContainer, in.cfg.State)
 			})
 		}
 		steps = append(steps, in.rootfs.Enter()...)
@@ -79,7 +79,7 @@ func (in *inside) steps() []step.Step {
 		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", in.waitStart)
 		if len(in.cfg.StartContainer) > 0 {
 			add("hooks", 0, "run the startContainer hooks", "execve(hook)", func() error {
-				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.Created)
+				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.State)
 			})
 		}
 	}
