@@ -57,7 +57,7 @@ func TestKilledRun(t *testing.T) {
 		}
 		gone(t, r, "killed-run")
 	})
-	require.Greater(t, kills, 50)
+	require.Greater(t, kills, 10)
 }
 
 // Neither does a delete that dies leave anything that a second one cannot remove.
@@ -73,7 +73,7 @@ func TestKilledDelete(t *testing.T) {
 		gone(t, r, "killed-delete")
 		make()
 	})
-	require.Greater(t, kills, 30)
+	require.Greater(t, kills, 10)
 	gone(t, r, "killed-delete")
 }
 
@@ -86,7 +86,7 @@ func TestKilledExec(t *testing.T) {
 	kills := labtest.KillAtEverySyscall(t, some(60), silent(r.Cmd("exec", "killed-exec", "true")), func() {
 		require.EqualValues(t, "running", state(t, r, "killed-exec").Status)
 	})
-	require.Greater(t, kills, 30)
+	require.Greater(t, kills, 10)
 }
 
 // Init may die at any moment as well; then run says so, and removes everything.

@@ -145,23 +145,26 @@ func TestNofile(t *testing.T) {
 }
 
 // childSignals prints which signals it found blocked, or ignored.
-func childSignals() {
+func childSignals() { fmt.Print(signals()) }
+
+func signals() (text string) {
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, line := range strings.Split(string(status), "\n") {
 		if strings.HasPrefix(line, "SigBlk:") || strings.HasPrefix(line, "SigIgn:") {
-			fmt.Println(strings.ReplaceAll(line, "\t", " "))
+			text += strings.ReplaceAll(line, "\t", " ") + "\n"
 		}
 	}
+	return text
 }
 
-// The child's signals are as ours were: none blocked. Those that Go handles are not ignored.
+// The child's signals are as ours were: what Go handles is not ignored, and what we block for the clone not blocked.
 func TestSignals(t *testing.T) {
+	ours := strings.Fields(signals()) // a shell's or an engine's choice, mostly none
 	for _, c := range []*Config{{}, {New: unix.CLONE_NEWUSER | unix.CLONE_NEWPID, UIDs: ids(0, 100000, 1), GIDs: ids(0, 100000, 1)}} {
 		seen := report(t, func(cmd *Command) (int, int, error) {
 			cmd.Args = []string{"signals"}
 			return c.Start(cmd)
 		})
-		require.Equal(t, "0000000000000000", seen["SigBlk:"])
-		require.Equal(t, "0000000000000000", seen["SigIgn:"])
+		require.Equal(t, ours, []string{"SigBlk:", seen["SigBlk:"], "SigIgn:", seen["SigIgn:"]})
 	}
 }
