@@ -8,10 +8,11 @@ import (
 	"jocker/final/runtime/step"
 )
 
-// This file turns the group into steps. A container's start has three moments for them:
+// This file turns the group into steps. A container's start has four moments for them:
 //
 //   - Before init is started: the v2 directory, in which it is to be born.
 //   - Beside: while init starts up, which takes a millisecond: v1's directories, and the limits.
+//   - Born: when init is known to be there.
 //   - Late: when all is ready for the user's program. Init is a Go program with a handful of threads;
 //     under a limit of one process it could not even start. So that limit waits.
 //
@@ -19,7 +20,7 @@ import (
 
 // A Plan is what has to be done for one container's group.
 type Plan struct {
-	Before, Beside, Late []step.Step
+	Before, Beside, Born, Late []step.Step
 }
 
 // Steps plans the group and its limits; r may be nil. An error means that a value of r is wrong or cannot be had on
@@ -42,8 +43,8 @@ func (g *Group) plan(list []setting, r *specs.LinuxResources) *Plan {
 			}})
 		release := step.Step{Actor: step.Runtime, Stage: "systemd", Do: g.releaseUnit,
 			Say: func() (string, string) { return "leave the scope to init", "wait4(" + helperName + ")" }}
-		if g.Pure() { // init was born into it; on v1 it joins later
-			plan.Beside = append(plan.Beside, release)
+		if g.Pure() { // on v1, init joins later
+			plan.Born = append(plan.Born, release)
 		} else {
 			plan.Late = append(plan.Late, release)
 		}

@@ -36,6 +36,7 @@ func (c *creation) steps(spec *specs.Spec) {
 		add("seccomp", 0, fmt.Sprintf("compile the seccomp profile of %d rules", len(spec.Linux.Seccomp.Syscalls)), "", c.compile)
 	}
 	add("state", 0, "write down who init is", "rename(.state.json, state.json)", c.record)
+	c.before = append(c.before, c.group.Born...)
 	if score := spec.Process.OOMScoreAdj; score != nil {
 		c.before = append(c.before, process.OOMScore(*score, func() int { return c.st.Pid }))
 	}

@@ -3,6 +3,7 @@ package systemd
 import (
 	"fmt"
 	"math"
+	"os"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -12,13 +13,25 @@ import (
 )
 
 // Properties turns linux.resources into the properties of a unit, on a machine with cgroup v2 alone, or with v1. Values
-// were checked by package cgroup; what systemd has no property for is left to the files.
-func Properties(r *specs.LinuxResources, v2 bool) (list []dbus.Property, err error) {
+// were checked by package cgroup; what systemd has no property for is left to the files. An update names only what changes.
+func Properties(r *specs.LinuxResources, v2, update bool) (list []dbus.Property, err error) {
 	if r == nil {
-		return nil, nil
+		r = &specs.LinuxResources{}
 	}
 	put := func(name string, value any) {
 		list = append(list, dbus.Property{Name: name, Value: godbus.MakeVariant(value)})
+	}
+	if !v2 && !(update && len(r.Devices) == 0) {
+		groups, err := os.ReadFile("/proc/devices")
+		if err != nil {
+			return nil, err
+		}
+		policy, entries, err := deviceAllow(r.Devices, string(groups))
+		if err != nil {
+			return nil, err
+		}
+		put("DevicePolicy", policy)
+		put("DeviceAllow", entries)
 	}
 	if m := r.Memory; m != nil {
 		limit, swap := given(m.Limit), given(m.Swap)

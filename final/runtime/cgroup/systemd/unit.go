@@ -29,7 +29,7 @@ func Do(r *cgroup.Request) error {
 	case "start":
 		return start(ctx, conn, r)
 	case "set":
-		list, err := Properties(r.Resources, r.V2)
+		list, err := Properties(r.Resources, r.V2, true)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -76,7 +76,7 @@ func start(ctx context.Context, conn *dbus.Conn, r *cgroup.Request) error {
 	}
 	// Else the scope would be stopped before the file systems are, and with it what the container does at a shutdown.
 	list = append(list, dbus.Property{Name: "DefaultDependencies", Value: godbus.MakeVariant(false)})
-	limits, err := Properties(r.Resources, r.V2)
+	limits, err := Properties(r.Resources, r.V2, false)
 	if err != nil {
 		return err
 	}
