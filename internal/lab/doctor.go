@@ -114,7 +114,7 @@ func rights() []symptom {
 		list[0].found, list[0].mend = "you are not, and there is no sudo", "su -c \"make …\", or the VM: vagrant up"
 	}
 	nested := exec.Command("unshare", "--mount", "--pid", "--fork", "true")
-	if root {
+	if root && nested.Err == nil { // without unshare, that is what is missing
 		words, err := nested.CombinedOutput()
 		list = append(list, symptom{"namespaces", map[bool]string{true: "can be made", false: "are refused: " + strings.TrimSpace(string(words))}[err == nil],
 			problem(err != nil, "we are in a container without CAP_SYS_ADMIN, it seems: use a real machine, or the VM (vagrant up)"), true})

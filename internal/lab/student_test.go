@@ -220,6 +220,7 @@ func TestDoctor(t *testing.T) {
 	}
 	// A machine without anything: each is named together with what mends it.
 	t.Setenv("PATH", t.TempDir())
+	t.Setenv("LAB_GO", "")
 	t.Setenv("JOCKER_LABS", t.TempDir())
 	out.Reset()
 	require.Equal(t, 1, run(context.Background(), []string{"doctor"}, &out, &errs))
