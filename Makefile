@@ -167,15 +167,17 @@ BUILD    = $(AS_USER) env CGO_ENABLED=0 GOOS=linux $(GO)
 # All packages but those in work/, which are yours.
 ALL = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
 
-build: $(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime bin/jocker-systemd
+FINAL := bin/jocker bin/jocker-shim bin/jocker-runtime bin/jocker-systemd
+build: $(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL)
 
 # Go itself knows what is up to date, so it is asked each time.
 PACKAGE = ./$(wildcard $(@F)-*)
 bin/mistakes: PACKAGE = ./lab02-namespaces/mistakes
 bin/lab:      PACKAGE = ./internal/lab
-bin/jocker-runtime bin/jocker-systemd: PACKAGE = ./final/cmd/$(@F)
-bin/jocker-runtime bin/jocker-systemd: FLAGS = -trimpath -ldflags "-s -w"
-$(LABS:%=bin/%) bin/mistakes bin/lab bin/jocker-runtime bin/jocker-systemd: need-build FORCE
+$(FINAL): PACKAGE = ./final/cmd/$(@F)
+bin/jocker:   PACKAGE = ./final
+$(FINAL): FLAGS = -trimpath -ldflags "-s -w"
+$(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL): need-build FORCE
 	@echo "go build -o $@ $(PACKAGE)"
 	@$(BUILD) build -buildvcs=false $(FLAGS) -o $@ $(PACKAGE)
 

@@ -151,10 +151,11 @@ func (d *Dir) Parent(path string, create bool) (dir *Dir, name string, err error
 // not there is no error.
 func (d *Dir) RemoveAll(name string) error {
 	err := unix.Unlinkat(d.fd, name, 0)
-	if err != unix.EISDIR {
-		if err == unix.ENOENT {
-			return nil
-		}
+	switch err {
+	case nil, unix.ENOENT:
+		return nil
+	case unix.EISDIR:
+	default:
 		return d.fail("unlinkat", name, err)
 	}
 	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
