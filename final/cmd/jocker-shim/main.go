@@ -93,7 +93,8 @@ func (c *container) giveUp(starter *client, err error) error {
 	c.cleanUp()
 	c.state.Status, c.state.Error, c.state.ExitCode = shim.Created, err.Error(), shim.FailureCode(err.Error())
 	c.save()
-	c.remove()
+	os.Remove(c.RunDir + "/shim.sock")
+	// Whoever started us holds the container's lock, and removes the container if it is to go with its end.
 	starter.send(append([]byte{shim.Failed, byte(c.state.ExitCode)}, err.Error()...))
 	return nil
 }
