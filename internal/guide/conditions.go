@@ -17,6 +17,7 @@ var conditions = map[string]struct {
 	"v2":     {"the memory controller on cgroup v2", func() bool { return memoryOnV2("/proc/self/mountinfo") }},
 	"swap":   {"swap", func() bool { return swapOn("/proc/swaps") }},
 	"noswap": {"a machine without swap", func() bool { return !swapOn("/proc/swaps") }},
+	"userns": {"user namespaces for ordinary users", func() bool { return ordinaryUsers("/proc/sys") }},
 }
 
 // exclude are pairs of conditions that never hold together.
@@ -105,4 +106,20 @@ func memoryOnV2(mountinfo string) bool {
 func swapOn(swaps string) bool {
 	text, _ := os.ReadFile(swaps)
 	return strings.Count(strings.TrimSpace(string(text)), "\n") > 0
+}
+
+// ordinaryUsers tells whether users without rights may make user namespaces that are good for something. Kernels know up to
+// three settings that forbid it: Linux's own, Ubuntu's (AppArmor) and Debian's.
+func ordinaryUsers(sysctls string) bool {
+	for name, forbids := range map[string]string{
+		"user/max_user_namespaces":                     "0",
+		"kernel/apparmor_restrict_unprivileged_userns": "1",
+		"kernel/unprivileged_userns_clone":             "0",
+	} {
+		text, err := os.ReadFile(filepath.Join(sysctls, name))
+		if err == nil && strings.TrimSpace(string(text)) == forbids {
+			return false
+		}
+	}
+	return true
 }

@@ -47,3 +47,21 @@ func TestSwapOn(t *testing.T) {
 	}
 	require.False(t, swapOn("/nowhere"))
 }
+
+func TestOrdinaryUsers(t *testing.T) {
+	for setting, want := range map[string]bool{
+		"user/max_user_namespaces 0":                     false,
+		"user/max_user_namespaces 95000":                 true,
+		"kernel/apparmor_restrict_unprivileged_userns 1": false,
+		"kernel/apparmor_restrict_unprivileged_userns 0": true,
+		"kernel/unprivileged_userns_clone 0":             false,
+		"kernel/unprivileged_userns_clone 1":             true,
+	} {
+		name, value, _ := strings.Cut(setting, " ")
+		file := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
+		require.Equal(t, want, ordinaryUsers(filepath.Dir(filepath.Dir(file))), setting)
+	}
+	require.True(t, ordinaryUsers("/nowhere"), "a kernel without these settings")
+}

@@ -77,6 +77,7 @@
 //
 //	v1 v2        played only where the memory controller is on that version of cgroups
 //	swap noswap  played only where swap is on, or off
+//	userns       played only where ordinary users may make user namespaces
 //	columns      in this block every run of blanks in the output lines stands for any run of blanks
 //	             (for tables whose widths differ between machines, as ps's)
 //	undo         this block removes what the guide has made: if the guide fails or is interrupted, all its undo

@@ -85,7 +85,7 @@ func TestParseErrors(t *testing.T) {
 		"in a list":            {text("10. x", "    '''console", "    $ a", "    '''"), "guide.md:2: this console block is not at the margin, so it would not be played: move it to the left"},
 		"in a quotation":       {text("> '''console", "> $ a", "> '''"), "guide.md:1: this console block is not at the margin, so it would not be played: move it to the left"},
 		"no blank":             {text("'''console,v1", "$ a", "'''"), `guide.md:1: "console,v1" is not played: write a blank after console`},
-		"unknown word":         {text("'''console v3", "$ a", "'''"), `guide.md:1: unknown word "v3" after console: known are noswap, swap, v1, v2, columns, undo and slow=30s`},
+		"unknown word":         {text("'''console v3", "$ a", "'''"), `guide.md:1: unknown word "v3" after console: known are noswap, swap, userns, v1, v2, columns, undo and slow=30s`},
 		"twice":                {text("'''console v1 v1", "$ a", "'''"), `guide.md:1: "v1" stands here twice`},
 		"never together":       {text("'''console v1 v2", "$ a", "'''"), "guide.md:1: v1 and v2 never hold together, so this block would never be played"},
 		"bad limit":            {text("'''console slow=20", "$ a", "'''"), `guide.md:1: "slow=20" is no time limit: write it like slow=30s or slow=2m`},
