@@ -35,7 +35,7 @@ func (c *creation) steps(spec *specs.Spec) {
 	if spec.Linux.Seccomp != nil {
 		add("seccomp", 0, fmt.Sprintf("compile the seccomp profile of %d rules", len(spec.Linux.Seccomp.Syscalls)), "", c.compile)
 	}
-	add("state", 0, "write down who init is", "rename(.state.json, state.json)", c.record)
+	add("state", 0, "wait for init, and write down who it is", "rename(.state.json, state.json)", c.record)
 	c.before = append(c.before, c.group.Born...)
 	if score := spec.Process.OOMScoreAdj; score != nil {
 		c.before = append(c.before, process.OOMScore(*score, func() int { return c.st.Pid }))
