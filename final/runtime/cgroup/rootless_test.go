@@ -59,11 +59,11 @@ func childLost() {
 	}
 	if err == nil && len(words) == 0 { // then it works
 		if err = g.Create(); err == nil {
-			defer g.Delete()
 			err = g.Set(&specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(5))}})
 		}
 		if err == nil {
 			words = []string{"pids.max = " + files(g, "pids.max")["pids.max"]}
+			err = g.Delete()
 		}
 	}
 	if err != nil {

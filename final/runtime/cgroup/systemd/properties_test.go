@@ -67,5 +67,5 @@ func TestDeviceAllow(t *testing.T) {
 
 	minor := int64(5)
 	_, _, err = deviceAllow([]specs.LinuxDeviceCgroup{{Allow: true, Type: "c", Minor: &minor, Access: "r"}}, groups)
-	require.EqualError(t, err, `systemd knows no rule for all devices with a certain minor number ("c *:5 rm")`)
+	require.EqualError(t, err, `systemd knows no rule for all devices with a certain minor number ("c *:5 r")`)
 }
