@@ -135,8 +135,8 @@ func (c *Container) mountNetwork(net netResult) (string, error) {
 
 // publish makes ports of the host lead to the container.
 func (c *Container) publish(address netip.Addr) error {
-	if len(c.HostConfig.PortBindings) == 0 {
+	if len(c.HostConfig.PortBindings) == 0 && !c.HostConfig.PublishAllPorts {
 		return nil
 	}
-	return fmt.Errorf("-p: not yet")
+	return fmt.Errorf("-p and -P: this version of jocker does not publish ports yet; a container on the bridge can be reached at its address from the host, or use --network host")
 }

@@ -127,7 +127,6 @@ func ensureBridge(host *conn, dir string) (int32, error) {
 	}
 	for _, s := range []struct{ name, value, why string }{
 		{"ip_forward", "1", "the host must pass on what is not for itself"},
-		{"conf/" + BridgeName + "/route_localnet", "1", "ports that are published on 127.0.0.1"},
 	} {
 		if err := os.WriteFile("/proc/sys/net/ipv4/"+s.name, []byte(s.value), 0); err != nil {
 			return 0, fmt.Errorf("%w (%s); set it by hand if this host does not let root do it", err, s.why)
