@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"jocker/internal/exercise"
@@ -100,7 +101,8 @@ func (r *Report) merge(plan map[string]taskCheck, done map[string]answer) {
 	for i := range r.Tasks {
 		t := &r.Tasks[i]
 		for _, need := range plan[t.Task].needs {
-			if t.State == Failed && (state[need] == Open || state[need] == Failed && need < t.Task) {
+			mutual := slices.Contains(plan[need].needs, t.Task) // then the first of them speaks
+			if t.State == Failed && (state[need] == Open || state[need] == Failed && (!mutual || need < t.Task)) {
 				t.State, t.Waits, t.Finding = Waiting, need, nil
 			}
 		}

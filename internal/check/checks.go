@@ -11,6 +11,9 @@ import (
 func checksOf(id string) map[string]taskCheck {
 	return map[string]map[string]taskCheck{
 		"lab01": lab01, "lab02": lab02, "lab03": lab03, "lab04": lab04, "lab05": lab05, "lab06": lab06,
+		"lab01-pids": pids, "lab01-nest": nest, "lab02-robind": robind, "lab02-enter": enterChecks, "lab03-reap": reapChecks, "lab03-caps": capsChecks,
+		"lab04-throttle": throttleChecks, "lab04-into": intoChecks, "lab05-errpipe": errpipeChecks, "lab05-fdpass": fdpassChecks,
+		"lab06-whiteout": whiteoutChecks, "lab06-volume": volumeChecks,
 	}[id]
 }
 

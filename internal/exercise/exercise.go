@@ -117,6 +117,8 @@ func extras(labDir string) (names []string) {
 	return names
 }
 
+var titleEnd = regexp.MustCompile("[.:] ")
+
 var levelForm = regexp.MustCompile(`(?m)^Level: (easy|medium|hard)\.`)
 
 // load reads the tasks, and the title.
@@ -139,7 +141,7 @@ func (e *Exercise) load() error {
 			if m := levelForm.FindStringSubmatch(doc); m != nil {
 				e.Level = m[1]
 			}
-			e.Title, _, _ = strings.Cut(strings.ReplaceAll(doc, "\n", " "), ". ")
+			e.Title = titleEnd.Split(strings.ReplaceAll(doc, "\n", " "), 2)[0]
 		}
 	}
 	if e.Name == "" {
