@@ -55,6 +55,7 @@
 //	pids.go      who is in it; kill.go: signals, and the end
 //	oom.go       being told when memory runs out; verdict.go: which limit it was
 //	stats.go     what was used, in the form of `runc events --stats`; stats1.go and stats2.go read the files
+//	systemd.go   the same with --systemd-cgroup, where systemd makes the cgroup
 //	rootless.go  what an ordinary user's limits are worth, and giving him a part of the tree
 //
 // Package devices has the rules for devices and the eBPF program; package systemd, which only a separate command links, asks
