@@ -22,16 +22,16 @@ func TestParse(t *testing.T) {
 
 func TestPassed(t *testing.T) {
 	for output, want := range map[string]string{
-		"ok 1 - fine\n1..1\n":                 "ok",
-		"ok 1 # SKIP no such thing\n1..1\n":   "skip",
-		"not ok 1 - fine\n1..1\n":             "FAIL",
-		"TAP version 13\n1..0\n":              "FAIL", // nothing stated
-		"ok 1 - fine\nTAP version 13\n1..0\n": "FAIL", // stopped in the middle
-		"":                                    "FAIL",
+		"ok 1 - fine\n1..1\n":                                   "ok",
+		"ok 1 # SKIP no such thing\n1..1\n":                     "skip",
+		"not ok 1 - fine\n1..1\n":                               "FAIL",
+		"TAP version 13\n1..0\n":                                "mute",
+		"TAP version 13\n  {\n  \"error\": \"no\"\n  }\n1..0\n": "FAIL",
+		"ok 1 - fine\n  {\n  \"error\": \"as wanted\"\n  }\n1..1\nTAP version 13\n1..0\n": "ok",
 	} {
 		require.Equal(t, want, parse(output, 0).word(), "%q", output)
+		require.Equal(t, "FAIL", parse(output, 1).word(), "%q", output)
 	}
-	require.Equal(t, "FAIL", parse("ok 1 - fine\n1..1\n", 1).word(), "its exit code says no")
 }
 
 func TestComplaints(t *testing.T) {
@@ -40,7 +40,7 @@ func TestComplaints(t *testing.T) {
 }
 
 func TestJudgement(t *testing.T) {
-	yes, no, none := parse("ok 1 - a", 0), parse("not ok 1 - a", 0), parse("1..0", 0)
+	yes, no, none := parse("ok 1 - a", 0), parse("not ok 1 - a", 0), parse("1..0", 1)
 	require.Empty(t, judgement("new", []result{yes, no, none}))
 	require.Contains(t, judgement("new", []result{no, none, yes}), "not under ours: a")
 	require.Contains(t, judgement("new", []result{none, none, yes}), "a peer passes")
@@ -49,4 +49,7 @@ func TestJudgement(t *testing.T) {
 	defer delete(known, "new")
 	require.Empty(t, judgement("new", []result{no, no, none}))
 	require.NotEmpty(t, judgement("new", []result{no, yes, none}), "an explanation is no excuse if a peer can")
+	refused["new"] = "on purpose"
+	defer delete(refused, "new")
+	require.Empty(t, judgement("new", []result{no, yes, none}))
 }
