@@ -62,7 +62,7 @@ func remove(g *global, f *flag.FlagSet, args []string) (int, error) {
 	}
 	c, err := container.Open(g.root, args[0])
 	if err == nil {
-		err = c.Delete(force)
+		err = c.Delete(force, g.say)
 	}
 	if force && errors.Is(err, state.ErrNotExist) {
 		return 0, nil

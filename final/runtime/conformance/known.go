@@ -24,5 +24,6 @@ var known = map[string]string{
 // refused explains programs that a peer passes and ours doesn't, on purpose.
 var refused = map[string]string{
 	"linux_mount_label": "linux.mountLabel without SELinux in the kernel is an error by name, as in runc; crun ignores it in silence",
+	"poststart_fail":    "suite: version 1.1 of the specification wanted a warning; since 1.3 a poststart hook that fails is an error and ends the container",
 	"linux_ns_itype":    "a bundle without a mount namespace is refused: its mounts would stay on the host. runc makes them there",
 }

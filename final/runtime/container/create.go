@@ -108,7 +108,7 @@ func create(o *Options) (_ *creation, err error) {
 	defer func() {
 		if err != nil {
 			c.close()
-			if err2 := c.remove(); err2 != nil {
+			if err2 := c.remove(o.Warn); err2 != nil {
 				err = fmt.Errorf("%w; and what had been made is not all removed (delete --force %s tries again): %v", err, o.ID, err2)
 			}
 		}

@@ -66,8 +66,8 @@ func (c *Container) Resume() error {
 }
 
 // Delete removes a container that has ended or was never started. With force it ends it first. It
-// runs the poststop hooks; their failures are returned when all is removed.
-func (c *Container) Delete(force bool) error {
+// runs the poststop hooks. warn is told of those that fail, for the specification has it that all goes on.
+func (c *Container) Delete(force bool, warn func(text string)) error {
 	if err := c.change(); err != nil {
 		return err
 	}
@@ -77,12 +77,12 @@ func (c *Container) Delete(force bool) error {
 	default:
 		return fmt.Errorf("cannot delete container %s that is not stopped: %s (kill it, or delete --force)", c.st.ID, s)
 	}
-	return c.remove()
+	return c.remove(warn)
 }
 
 // remove removes all that state.json tells of. Each part may be gone already: whoever tried before may
 // have been killed in the middle. The caller holds the lock.
-func (c *Container) remove() error {
+func (c *Container) remove(warn func(text string)) error {
 	if fd, err := c.pidfd(); err == nil {
 		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		if err == nil {
@@ -98,19 +98,17 @@ func (c *Container) remove() error {
 			return err
 		}
 	}
-	var hooks error
 	if c.st.Pid != 0 { // else nothing ever ran
 		if spec, err := c.config(); err == nil && spec.Hooks != nil {
 			state := c.hookState(specs.StateStopped)
 			for i := range spec.Hooks.Poststop {
-				hooks = errors.Join(hooks, hook.Run("poststop", spec.Hooks.Poststop[i:i+1], state))
+				if err := hook.Run("poststop", spec.Hooks.Poststop[i:i+1], state); err != nil {
+					warn(err.Error())
+				}
 			}
 		}
 	}
-	if err := c.dir.Remove(); err != nil {
-		return err
-	}
-	return hooks
+	return c.dir.Remove()
 }
 
 // waitForEnd waits until a process that was killed has ended; it thaws it if need be.

@@ -41,7 +41,7 @@ func Run(o *Options, r RunOptions) (code int, err error) {
 	err = c.start(c.init, c.explain, c.inside)
 	c.close()
 	if err != nil {
-		return 0, errors.Join(err, c.remove())
+		return 0, errors.Join(err, c.remove(o.Warn))
 	}
 	if r.Detach {
 		return 0, nil
@@ -57,7 +57,7 @@ func Run(o *Options, r RunOptions) (code int, err error) {
 	} else if err != nil {
 		return 0, err
 	}
-	return code, c.remove()
+	return code, c.remove(o.Warn)
 }
 
 // explainEnd says why the container was killed, where that can be known and nobody could tell from the exit code.

@@ -75,6 +75,11 @@ var scenes = []scene{
 		s.Hooks = &specs.Hooks{Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"), Poststart: hook("poststart"), Poststop: hook("poststop")}
 	}, steps: []string{"create --bundle BUNDLE ID", "?hooks", "start ID", "?until stopped", "?hooks", "delete ID", "?hooks"}},
 	{name: "hook-fails", edit: func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/false"}}} }, steps: []string{"create --bundle BUNDLE ID", "state ID"}},
+	{name: "hook-poststop-fails", edit: func(s *specs.Spec) {
+		s.Process.Args = []string{"true"}
+		write := specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "cat >HOOK-after && echo after >>HOOKS"}, Env: []string{"PATH=/bin:/usr/bin"}}
+		s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/false"}, write}}
+	}, steps: []string{"create --bundle BUNDLE ID", "start ID", "?until stopped", "delete ID", "?hooks", "state ID"}},
 	{name: "hook-start-fails", edit: func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/false"}}}
 	}, steps: []string{"create --bundle BUNDLE ID", "start ID", "?until stopped", "delete ID"}},

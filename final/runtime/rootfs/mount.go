@@ -46,7 +46,7 @@ func (m *mount) plan(cfg *Config, i int) (err error) {
 		return bad("the type is missing; a bind mount needs the option bind or rbind")
 	case m.bind && !m.remount && m.Source == "":
 		return bad("a bind mount needs a source")
-	case m.bind && len(m.data) > 0:
+	case m.bind && len(m.data) > 0 && !strings.HasPrefix(m.data[0], "mode="): // which the OCI's own suite gives them; the kernel ignores it
 		return bad("the option %q is unknown to bind mounts", m.data[0])
 	case m.copyUp && m.Type != "tmpfs":
 		return bad("the option tmpcopyup is for the type tmpfs only")
