@@ -19,7 +19,7 @@ func checksOf(id string) map[string]taskCheck {
 
 // bad looks for what is wrong with any program: a command that ran, whatever it was for.
 func (w *world) bad(r *result) *Finding {
-	what := strings.Join(r.Args, " ")
+	what := r.what()
 	switch {
 	case r.Forks || r.Copies > 12:
 		return finding("forks-without-end", fmt.Sprintf("`%s` made processes until there was no room for more", what), "one workload, once",
@@ -61,6 +61,18 @@ func (w *world) bad(r *result) *Finding {
 	return nil
 }
 
+// what is the command line, without the scripts in it.
+func (r *result) what() string {
+	var words []string
+	for _, a := range r.Args {
+		if strings.ContainsAny(a, " \n\x00") || len(a) > 60 {
+			a = "'…'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}
+
 // failed is for a run that should have had exit code 0.
 func (w *world) failed(r *result, see string) *Finding {
 	if f := w.bad(r); f != nil {
@@ -69,7 +81,7 @@ func (w *world) failed(r *result, see string) *Finding {
 	if r.Code == 0 {
 		return nil
 	}
-	return finding("run-fails", fmt.Sprintf("`%s` ended with exit code %d", strings.Join(r.Args, " "), r.Code), "exit code 0",
+	return finding("run-fails", fmt.Sprintf("`%s` ended with exit code %d", r.what(), r.Code), "exit code 0",
 		"The program gave up, or the workload did not do what it should. What it said is below", see).with(r)
 }
 

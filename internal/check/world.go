@@ -218,7 +218,10 @@ func (p *process) wait() *result {
 	}
 	p.over = true
 	p.Took = time.Since(p.begin)
-	p.Stdout, p.Stderr = p.out.String(), p.err.String()+p.Stderr
+	p.Stdout = p.out.String()
+	if p.Pid != 0 {
+		p.Stderr = p.err.String()
+	}
 	if s := p.cmd.ProcessState; s != nil {
 		ws := s.Sys().(syscall.WaitStatus)
 		p.Code = ws.ExitStatus()

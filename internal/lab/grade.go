@@ -98,11 +98,15 @@ func gradeOne(ctx context.Context, a attempt) []string {
 	if err != nil {
 		return []string{id, "", fmt.Sprint(len(a.exercise.Tasks)), "", "not-checked", err.Error(), ""}
 	}
-	open := 0
+	notWritten := 0
 	for _, t := range r.Tasks {
 		if t.State == check.Open {
-			open++
+			notWritten++
 		}
+	}
+	open := fmt.Sprint(notWritten)
+	if r.Build != nil {
+		open = "" // it can't be read
 	}
 	name, observed := "", ""
 	if f, t := r.First(); f != nil {
@@ -114,5 +118,5 @@ func gradeOne(ctx context.Context, a attempt) []string {
 	if len(observed) > 200 {
 		observed = observed[:200] + "…"
 	}
-	return []string{id, fmt.Sprint(r.Count()), fmt.Sprint(len(r.Tasks)), fmt.Sprint(open), name, strings.ReplaceAll(observed, "\n", " "), fmt.Sprintf("%.1f", r.Seconds)}
+	return []string{id, fmt.Sprint(r.Count()), fmt.Sprint(len(r.Tasks)), open, name, strings.ReplaceAll(observed, "\n", " "), fmt.Sprintf("%.1f", r.Seconds)}
 }
