@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,8 +26,10 @@ func newContestant(scratch, name, program string) (contestant, error) {
 	if err := os.MkdirAll(filepath.Join(c.dir, "tmp"), 0o755); err != nil {
 		return c, err
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexec '%s' --root '%s' \"$@\"\n", program, c.root())
-	return c, os.WriteFile(c.command, []byte(script), 0o755)
+	// The input is an empty file, not the programs' /dev/null: crun 1.8 gives that to the container's user.
+	stdin := filepath.Join(c.dir, "stdin")
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' --root '%s' \"$@\" <'%s'\n", program, c.root(), stdin)
+	return c, errors.Join(os.WriteFile(stdin, nil, 0o644), os.WriteFile(c.command, []byte(script), 0o755))
 }
 
 func (c contestant) root() string { return filepath.Join(c.dir, "state") }
