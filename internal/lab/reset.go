@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"jocker/internal/check"
 )
@@ -77,7 +78,7 @@ func reset(_ context.Context, args []string, stdout, _ io.Writer) error {
 
 // leftovers finds them, in the order of removal: who uses something goes before it.
 func leftovers(all bool) []leftover {
-	return slices.Concat(leftProcesses(), leftMounts(), leftCgroups(), leftLinks(), leftTables(), leftLayers(all))
+	return slices.Concat(leftProcesses(), leftMounts(), leftCgroups(), leftLinks(), leftTables(), leftLayers(all), leftScratch())
 }
 
 // leftProcesses are programs of the labs, their guards, and whatever is in their cgroups.
@@ -209,6 +210,19 @@ func leftLayers(all bool) (list []leftover) {
 		for _, path := range found {
 			if !seen[path] {
 				seen[path] = true
+				list = append(list, leftover{"files " + path, func() error { return removeUnmounted(path) }})
+			}
+		}
+	}
+	return list
+}
+
+// leftScratch are folders of checks that were killed. A check that runs has a younger one.
+func leftScratch() (list []leftover) {
+	for _, pattern := range []string{"jocker-check-*", "jocker-build-*"} {
+		found, _ := filepath.Glob(filepath.Join(os.TempDir(), pattern))
+		for _, path := range found {
+			if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 2*time.Minute {
 				list = append(list, leftover{"files " + path, func() error { return removeUnmounted(path) }})
 			}
 		}

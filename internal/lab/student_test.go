@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -183,6 +184,14 @@ func TestLeftovers(t *testing.T) {
 	}
 	require.Equal(t, 1, ours)
 	require.ErrorContains(t, hanging.Wait(), "killed")
+
+	t.Setenv("TMPDIR", dir)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "jocker-check-1"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "jocker-build-2"), 0o755))
+	require.NoError(t, os.Chtimes(filepath.Join(dir, "jocker-check-1"), time.Time{}, time.Now().Add(-time.Hour)))
+	scratch := leftScratch()
+	require.Len(t, scratch, 1, "the young one may be in use")
+	require.Equal(t, "files "+filepath.Join(dir, "jocker-check-1"), scratch[0].what)
 
 	for name, want := range map[string]bool{
 		"lab01-4242": true, "lab06-1": true, "jocker-check-12-ab": true, "mistakes": true, "test-limit-memory": true,
