@@ -108,7 +108,8 @@ shell: need-lab $(if $(FOLDER),bin/lab bin/lab$(N) $(ALSO_$(N)))
 start: need-build bin/lab
 	@bin/lab start $(if $(AGAIN),-again) $(N) $(EX)
 
-check: need-lab bin/lab $(if $(filter 06,$(N)),rootfs)
+check: need-lab bin/lab
+	@$(if $(filter 06,$(N)),$(if $(EX),,$(RUN_AS_ROOT) bin/lab rootfs >/dev/null))
 	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab check $(N) $(EX)
 
 hint solution: need-build bin/lab
@@ -129,7 +130,8 @@ doctor: need-build bin/lab
 reset: need-build bin/lab
 	@$(RUN_AS_ROOT) bin/lab reset $(if $(YES),-yes) $(if $(ALL),-all)
 
-grade: need-lab bin/lab rootfs
+grade: need-lab bin/lab
+	@$(RUN_AS_ROOT) bin/lab rootfs >/dev/null
 	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab grade "$(DIR)"
 
 # --- prove them ---
@@ -178,7 +180,7 @@ $(FINAL): PACKAGE = ./final/cmd/$(@F)
 bin/jocker:   PACKAGE = ./final
 $(FINAL): FLAGS = -trimpath -ldflags "-s -w"
 $(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL): need-build FORCE
-	@echo "go build -o $@ $(PACKAGE)"
+	@echo "go build -o $@ $(PACKAGE)" >&2
 	@$(BUILD) build -buildvcs=false $(FLAGS) -o $@ $(PACKAGE)
 
 # Every package that has tests, or only LAB: bin/test/NAME.test, and NAME.dir says where it runs.
