@@ -198,11 +198,12 @@ func (m *mount) attachCause(tree, place int, err error) string {
 	switch err {
 	case unix.EINVAL, unix.ENOTDIR:
 		from, to := isDirectory(tree), isDirectory(place)
+		// the words "not a directory" are what dockerd looks for, to say what its user may have done
 		switch {
 		case from && !to:
-			return "the mount is a directory, and " + m.dest + " in the container is not"
+			return "the source is a directory, and " + m.dest + " in the container is not a directory"
 		case !from && to:
-			return "the source is a file, and " + m.dest + " in the container is a directory"
+			return "the source is not a directory, and " + m.dest + " in the container is one"
 		}
 		return "the place was removed, or the kernel lets nothing be mounted there"
 	case unix.ELOOP:

@@ -398,10 +398,10 @@ func TestMountErrors(t *testing.T) {
 				`the source does not exist on the host; make it, or correct the mount's source`},
 		{"file on directory", specs.Mount{Destination: "/tmp", Type: "bind", Source: "/proc/version", Options: []string{"bind"}},
 			`bind /proc/version on /tmp: move_mount(tree, "/tmp"): invalid argument (EINVAL): ` +
-				`the source is a file, and /tmp in the container is a directory`},
+				`the source is not a directory, and /tmp in the container is one`},
 		{"directory on file", specs.Mount{Destination: "/bin/busybox", Type: "tmpfs", Source: "t"},
 			`mount tmpfs on /bin/busybox: move_mount(tree, "/bin/busybox"): invalid argument (EINVAL): ` +
-				`the mount is a directory, and /bin/busybox in the container is not`},
+				`the source is a directory, and /bin/busybox in the container is not a directory`},
 		{"below a file", specs.Mount{Destination: "/bin/busybox/x", Type: "tmpfs", Source: "t"},
 			`mount tmpfs on /bin/busybox/x: openat2("/bin/busybox/x", O_PATH, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS): not a directory (ENOTDIR): ` +
 				`a part of the path is a file, not a directory`},
