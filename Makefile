@@ -138,8 +138,9 @@ grade: need-lab bin/lab
 
 workshop-check: need-test build
 	@$(BUILD) test -c -o bin/test/internal-check.test ./internal/check
-	@cd internal/check && $(RUN_AS_ROOT) LAB_GO="$(GO)" LABTEST_FULL=1 ../../bin/test/internal-check.test -test.timeout 60m -test.v \
-		-test.run 'Solutions|OtherWays|Starters|Mutants$(if $(RUN),/all/$(RUN))' | sed -n '/^ *--- /s/--- //p; /^PASS/p; /^FAIL/p; /workshop_test.go/,/^[^ ]/p'
+	@{ cd internal/check && $(RUN_AS_ROOT) LAB_GO="$(GO)" LABTEST_FULL=1 ../../bin/test/internal-check.test -test.timeout 60m -test.v \
+		-test.run 'Solutions|OtherWays|Starters|Mutants$(if $(RUN),/all/$(RUN))'; echo "exit code $$?"; } | \
+	awk '/^=== / { next } { print } /^exit code / { code = $$3 } END { exit code }'
 
 test test-full: need-test build test-binaries
 	@$(if $(filter test-full,$@),FULL=1) RUN='$(RUN)' V='$(V)' LAB_SLOW='$(LAB_SLOW)' LAB_GO='$(GO)' bash internal/make/test.sh
