@@ -55,7 +55,7 @@
 // # Before and after
 //
 // [Snapshot] photographs the host, and again when the test is over: mounts, host name, top-level cgroups, links,
-// nftables, processes below the supervisor, files that must not change. The kernel finishes some work later (a
+// nftables, processes below the supervisor, files and modes that must not change. The kernel finishes some work later (a
 // cgroup hierarchy dies when its last reference goes), so the second picture is taken again for up to three seconds.
 // Parts of the machine in which others come and go are left out: the process table, cgroups further down, new cgroups
 // in which others work.

@@ -33,6 +33,7 @@ func look() host {
 		Nftables:    nftables(),
 		Processes:   startedByTests(),
 		Files:       files(),
+		Modes:       modes(),
 		Folders:     folders(),
 		Proc:        procAt("/proc"),
 	}
@@ -189,6 +190,21 @@ func files() map[string]string {
 		sums["/dev/null"] = fmt.Sprint(s.Mode(), " of uid ", s.Sys().(*syscall.Stat_t).Uid)
 	}
 	return sums
+}
+
+// modes is what a chmod or chown that reaches through to the host would change.
+func modes() map[string]string {
+	all := map[string]string{}
+	for _, path := range []string{"/", "/dev/null", "/etc", "/proc", "/sys", "/tmp", "/var/lib"} {
+		info, err := os.Lstat(path)
+		if err != nil {
+			all[path] = err.Error()
+			continue
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		all[path] = fmt.Sprintf("%v of %d:%d", info.Mode(), stat.Uid, stat.Gid)
+	}
+	return all
 }
 
 func folders() map[string][]string {

@@ -56,6 +56,7 @@ type host struct {
 	Nftables    []string            // tables, if nft is installed
 	Processes   map[started]string  // what descends from the tests: nothing may stay
 	Files       map[string]string   // sentinels that a stray write or RemoveAll would hit, and /etc/hosts and friends
+	Modes       map[string]string   // type, permissions and owner of what everybody on the host needs
 	Folders     map[string][]string // names in /, those in /tmp that look like a lab's, containers of the labs
 	Proc        string              // what is at /proc
 }

@@ -81,6 +81,7 @@ func TestSnapshotSees(t *testing.T) {
 			return writeSentinels, os.WriteFile(filepath.Join(scratch[1], "sentinel"), nil, 0o644)
 		}, []string{"Files", scratch[1], "sha256"}},
 		{"file in /etc", syscall.CLONE_NEWNS, leakMount(file, "/etc/hosts", "", syscall.MS_BIND, ""), []string{"Files", "/etc/hosts"}},
+		{"closed /tmp", syscall.CLONE_NEWNS, leakMount(leakName, "/tmp", "tmpfs", 0, "mode=755"), []string{"Modes", "drwxr-xr-x of 0:0"}},
 		{"hidden proc", syscall.CLONE_NEWNS, leakMount("tmpfs", "/proc", "tmpfs", 0, ""), []string{"Proc", "not a procfs"}},
 		{"process", 0, func() (func() error, error) {
 			out, err := exec.Command("sh", "-c", "sleep 91 >/dev/null 2>&1 & echo $!").Output()

@@ -135,7 +135,6 @@ func TestPlan(t *testing.T) {
 	labtest.Snapshot(t)
 	r := ocitest.UnderTest(t)
 	bundle := ocitest.NewBundle(t, program("true"))
-	require.NoError(t, os.Chmod(filepath.Dir(bundle), 0o755))
 	require.NoError(t, os.Chmod(bundle, 0o755))
 	nobody := r.Cmd("run", "--dry-run", "--bundle", bundle, "box")
 	nobody.User = 65534
