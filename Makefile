@@ -137,6 +137,7 @@ grade: need-lab bin/lab
 # --- prove them ---
 
 workshop-check: need-test build
+	@$(AS_USER) mkdir -p bin/test
 	@$(BUILD) test -c -o bin/test/internal-check.test ./internal/check
 	@{ cd internal/check && $(RUN_AS_ROOT) LAB_GO="$(GO)" LABTEST_FULL=1 ../../bin/test/internal-check.test -test.timeout 60m -test.v \
 		-test.run 'Solutions|OtherWays|Starters|Mutants$(if $(RUN),/all/$(RUN))'; echo "exit code $$?"; } | \

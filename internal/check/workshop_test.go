@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -239,6 +240,35 @@ func TestPlacesToLook(t *testing.T) {
 			}
 		}
 	}
+}
+
+// So are the sections that the other checks name.
+func TestOtherPlacesToLook(t *testing.T) {
+	sources, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	count := 0
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`(lab0[1-6]): ([A-Z][^;"`+"`"+`]*)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasSuffix(source, "_test.go") {
+				continue
+			}
+			found, _ := filepath.Glob("../../" + m[1] + "-*")
+			guide, err := os.ReadFile(filepath.Join(found[0], "README.md"))
+			require.NoError(t, err)
+			require.True(t, strings.Contains(string(guide), "# "+m[2]+"\n"), "%s: the guide of %s has no section %q", source, m[1], m[2])
+			count++
+		}
+	}
+	require.Greater(t, count, 10)
+}
+
+func FuzzExplain(f *testing.F) {
+	f.Add("lab06: pivot_root: invalid argument\n\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		require.LessOrEqual(t, len(Explain(text)), len(Causes))
+	})
 }
 
 func TestExplain(t *testing.T) {

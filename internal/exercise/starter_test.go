@@ -182,3 +182,27 @@ func TestProgress(t *testing.T) {
 	require.NoError(t, missing.Save(), "no work, no progress, and no folder made for it")
 	require.NoDirExists(t, filepath.Join(work, "no"))
 }
+
+// Whatever a student's file holds, looking at it and cutting it ends well, and what was cut can be cut again.
+func FuzzSource(f *testing.F) {
+	f.Add(solved)
+	f.Add(cut)
+	f.Add("package main\nimport (\"os\"; f \"fmt\")\n//lab:task 3.1\nfunc a() { f.Println(os.Args) }\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		Functions(map[string]string{"main.go": text})
+		s, err := parse("main.go", text)
+		if err != nil {
+			return
+		}
+		out, err := s.cut(func(string) bool { return true })
+		if err != nil {
+			return
+		}
+		again, err := parse("main.go", out)
+		require.NoError(t, err, out)
+		twice, err := again.cut(func(string) bool { return true })
+		require.NoError(t, err)
+		require.Equal(t, len(s.tasks()), len(again.tasks()))
+		_ = twice
+	})
+}
