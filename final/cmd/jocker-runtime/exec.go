@@ -22,7 +22,7 @@ func (w *words) Set(text string) error {
 }
 
 func execute(g *global, f *flag.FlagSet, args []string) (int, error) {
-	o := &container.ExecOptions{Warn: g.warn}
+	o := &container.ExecOptions{}
 	var process string
 	var env, caps, groups words
 	var explain bool

@@ -47,10 +47,10 @@ func init() {
 }
 
 func main() {
-	debug.SetGCPercent(-1) // gone before there is anything to collect
-	if container.IsInit() {
+	if container.IsInit() { // with GOGC=off in its environment
 		os.Exit(container.Init())
 	}
+	debug.SetGCPercent(-1) // gone before there is anything to collect
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -2,7 +2,6 @@ package container
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"jocker/final/runtime/bundle"
 	"jocker/final/runtime/fail"
+	"jocker/final/runtime/namespace"
 	"jocker/final/runtime/state"
 )
 
@@ -102,19 +102,6 @@ func (c *Container) hookState(status specs.ContainerState) []byte {
 	return data
 }
 
-// pidfd opens the container's first process. The error wraps ESRCH if it has ended, even if another
+// hold opens the container's first process. The error wraps ESRCH if it has ended, even if another
 // process has its pid by now.
-func (c *Container) pidfd() (int, error) {
-	fd, err := unix.PidfdOpen(c.st.Pid, 0)
-	if err != nil {
-		if c.st.Pid <= 0 || errors.Is(err, unix.EINVAL) {
-			err = unix.ESRCH
-		}
-		return -1, err
-	}
-	if !state.Alive(c.st.Pid, c.st.PidStart) {
-		unix.Close(fd)
-		return -1, unix.ESRCH
-	}
-	return fd, nil
-}
+func (c *Container) hold() (*namespace.Target, error) { return namespace.Open(c.st.Pid, c.st.PidStart) }

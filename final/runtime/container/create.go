@@ -71,8 +71,7 @@ type creation struct {
 	inside        []step.Step // init's
 
 	init    *wire.Channel
-	theirs  *wire.Channel // init's end, which it gets
-	started chan error    // receives how starting it went
+	started chan error // receives how starting it went
 	pidfd   int
 	files   []int // that go along with the config
 	signals chan os.Signal
@@ -189,6 +188,9 @@ func (c *creation) plan() error {
 	}
 	c.inside = c.in.steps()
 	c.steps(spec)
+	if c.explain != nil {
+		c.explain.first = len(c.before)
+	}
 	return nil
 }
 
@@ -268,9 +270,6 @@ func (c *creation) follow() error {
 			}
 			return c.ready()
 		default:
-			if c.explain != nil {
-				c.explain.first = len(c.before)
-			}
 			if err := c.heard(m, c.explain, c.inside); err != nil {
 				return err
 			}

@@ -29,12 +29,12 @@ func (c *Container) Kill(signal unix.Signal, all bool) error {
 		}
 		return c.st.Cgroup.Kill(signal)
 	}
-	fd, err := c.pidfd()
+	init, err := c.hold()
 	if err != nil {
 		return errNotRunning
 	}
-	defer unix.Close(fd)
-	switch err := unix.PidfdSendSignal(fd, signal, nil, 0); {
+	defer init.Close()
+	switch err := unix.PidfdSendSignal(init.FD, signal, nil, 0); {
 	case errors.Is(err, unix.ESRCH):
 		return errNotRunning
 	case err != nil:
@@ -83,12 +83,12 @@ func (c *Container) Delete(force bool, warn func(text string)) error {
 // remove removes all that state.json tells of. Each part may be gone already: whoever tried before may
 // have been killed in the middle. The caller holds the lock.
 func (c *Container) remove(warn func(text string)) error {
-	if fd, err := c.pidfd(); err == nil {
-		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	if init, err := c.hold(); err == nil {
+		err = unix.PidfdSendSignal(init.FD, unix.SIGKILL, nil, 0)
 		if err == nil {
-			err = c.waitForEnd(fd)
+			err = c.waitForEnd(init.FD)
 		}
-		unix.Close(fd)
+		init.Close()
 		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("container %s: its first process, %d, does not end: %w", c.st.ID, c.st.Pid, err)
 		}

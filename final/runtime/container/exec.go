@@ -37,7 +37,6 @@ type ExecOptions struct {
 	ConsoleSocket string
 	PidFile       string
 	PreserveFDs   int
-	Warn          func(text string)
 	Explain       *Explain
 }
 
@@ -153,7 +152,7 @@ func (e *execution) launch() (err error) {
 		}
 	}
 	e.group = group
-	target, err := namespace.Open(e.c.st.Pid, e.c.st.PidStart)
+	target, err := e.c.hold()
 	if errors.Is(err, unix.ESRCH) {
 		return errors.New("cannot exec in a stopped container")
 	} else if err != nil {

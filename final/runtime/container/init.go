@@ -3,7 +3,6 @@ package container
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"time"
@@ -47,12 +46,17 @@ func Init() int {
 	return 0
 }
 
+// listener is who waits for init: the runtime, and then start; nil between the two.
+func (s *initStage) listener() *wire.Channel {
+	if s.start != nil {
+		return s.start
+	}
+	return s.runtime
+}
+
 // tell reports a failure to whoever waits for it.
 func (s *initStage) tell(err error) {
-	to := s.runtime
-	if s.start != nil {
-		to = s.start
-	}
+	to := s.listener()
 	if to == nil || to.Send(msgFailed, failure{err.Error()}) != nil {
 		fmt.Fprintln(os.Stderr, "jocker-runtime:", err)
 	}
@@ -73,11 +77,7 @@ func (s *initStage) run() error {
 	var report step.Report
 	if s.in.cfg.Explain {
 		report = func(n int, st *step.Step, took time.Duration, err error) error {
-			to := s.runtime
-			if s.start != nil {
-				to = s.start
-			}
-			if to != nil && err == nil {
+			if to := s.listener(); to != nil && err == nil {
 				to.Send(msgProgress, progress{n, int64(took)}) // who has gone away doesn't want to know
 			}
 			return nil
@@ -132,9 +132,6 @@ func (s *initStage) receive() ([]step.Step, error) {
 	return s.in.steps(), nil
 }
 
-func (in *inside) waitHooks() error { return in.hooks() }
-func (in *inside) waitStart() error { return in.start() }
-
 // waitHooks lets the runtime run its hooks.
 func (s *initStage) waitHooks() error {
 	if err := s.runtime.Send(msgHooks, nil); err != nil {
@@ -175,9 +172,6 @@ func (s *initStage) waitStart() error {
 			s.start = start
 			s.in.cfg.Process.Report = start.FD()
 			return nil
-		} else if err != nil && err != io.EOF {
-			start.Close()
-			continue
 		}
 		start.Close()
 	}

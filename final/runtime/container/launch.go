@@ -12,9 +12,9 @@ import (
 
 	"jocker/final/runtime/bundle"
 	"jocker/final/runtime/namespace"
+	"jocker/final/runtime/proc"
 	"jocker/final/runtime/process"
 	"jocker/final/runtime/seccomp"
-	"jocker/final/runtime/state"
 	"jocker/final/runtime/step"
 	"jocker/final/runtime/wire"
 )
@@ -56,24 +56,28 @@ func (c *creation) steps(spec *specs.Spec) {
 // startInit starts init. It takes a thread of its own, which sleeps until init has become our binary (CLONE_VFORK); the
 // runtime goes on meanwhile, and while init comes to life.
 func (c *creation) startInit() (err error) {
-	if c.init, c.theirs, err = wire.Pair(); err != nil {
+	ours, theirs, err := wire.Pair()
+	if err != nil {
 		return err
 	}
+	c.init = ours
 	exe, _, err := namespace.Seal()
 	if err != nil {
+		theirs.Close()
 		return err
 	}
 	into, err := c.st.Cgroup.FD()
 	if err != nil {
+		theirs.Close()
 		unix.Close(exe)
 		return err
 	}
-	command := newCommand(c.o.ID, exe, into, c.theirs.FD(), c.cfg.Process.ListenFDs+c.o.PreserveFDs)
+	command := newCommand(c.o.ID, exe, into, theirs.FD(), c.cfg.Process.ListenFDs+c.o.PreserveFDs)
 	c.started = make(chan error, 1)
 	go func() {
 		var err error
 		c.st.Pid, c.pidfd, err = c.ns.Start(command)
-		c.theirs.Close()
+		theirs.Close()
 		unix.Close(exe)
 		if into >= 0 {
 			unix.Close(into)
@@ -114,7 +118,7 @@ func (c *creation) record() (err error) {
 	if err = c.await(); err != nil {
 		return err
 	}
-	if c.st.PidStart, _, err = state.StartTime(c.st.Pid); err != nil {
+	if c.st.PidStart, _, err = proc.StartTime(c.st.Pid); err != nil {
 		return err
 	}
 	return c.dir.Save(c.st)

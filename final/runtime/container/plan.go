@@ -58,7 +58,7 @@ func (in *inside) steps() []step.Step {
 	if !in.cfg.Exec {
 		steps = append(steps, in.rootfs.Mount()...)
 		if in.cfg.Hooks {
-			add("hooks", 0, "wait for the runtime's hooks", "recvmsg(runtime)", in.waitHooks)
+			add("hooks", 0, "wait for the runtime's hooks", "recvmsg(runtime)", func() error { return in.hooks() })
 		}
 		if len(in.cfg.CreateContainer) > 0 {
 			add("hooks", 0, "run the createContainer hooks", "execve(hook)", func() error {
@@ -76,7 +76,7 @@ func (in *inside) steps() []step.Step {
 	}
 	steps = append(steps, in.process.Become()...)
 	if !in.cfg.Exec {
-		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", in.waitStart)
+		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", func() error { return in.start() })
 		if len(in.cfg.StartContainer) > 0 {
 			add("hooks", 0, "run the startContainer hooks", "execve(hook)", func() error {
 				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.State)

@@ -1,14 +1,13 @@
 package namespace
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/fail"
+	"jocker/final/runtime/proc"
 )
 
 // A Target is a process whose namespaces others may enter: a container's init. It is held by a pidfd,
@@ -18,8 +17,9 @@ type Target struct {
 	FD  int // the pidfd, closed on exec
 }
 
-// Open returns the process that had a pid at a time: started is its start time, as StartTime returned
-// it when it was known to be the right one. An error that wraps unix.ESRCH says that it is gone.
+// Open returns the process that had a pid at a time: started is its start time, as proc.StartTime returned
+// it when it was known to be the right one. An error that wraps unix.ESRCH says that it is gone, or has ended
+// and only not been waited for.
 func Open(pid int, started uint64) (*Target, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -29,9 +29,14 @@ func Open(pid int, started uint64) (*Target, error) {
 		}
 		return nil, fail.Call(fmt.Sprintf("pidfd_open(%d)", pid), err, cause)
 	}
-	now, err := StartTime(pid)
-	if err == nil && now != started {
+	now, zombie, err := proc.StartTime(pid)
+	switch {
+	case err != nil:
+		err = fail.Call(fmt.Sprintf(`open("/proc/%d/stat")`, pid), unix.ESRCH, "there is no such process")
+	case now != started:
 		err = fmt.Errorf("process %d is another one, started later: %w", pid, unix.ESRCH)
+	case zombie:
+		err = fmt.Errorf("process %d has ended: %w", pid, unix.ESRCH)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -42,22 +47,6 @@ func Open(pid int, started uint64) (*Target, error) {
 
 // Close gives up the hold.
 func (t *Target) Close() error { return unix.Close(t.FD) }
-
-// StartTime returns when a process was started, in clock ticks since the machine was (proc_pid_stat(5),
-// field 22). A pid and its start time name a process for good.
-func StartTime(pid int) (uint64, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	stat, err := os.ReadFile(path)
-	if err != nil {
-		return 0, fail.Call(fmt.Sprintf("open(%q)", path), unix.ESRCH, "there is no such process")
-	}
-	// The second field is the name, in parentheses, and may have spaces and parentheses in it.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
-		return 0, fmt.Errorf("%s has %d fields, and should have 52", path, len(fields)+2)
-	}
-	return strconv.ParseUint(string(fields[19]), 10, 64)
-}
 
 // Enter makes a process in all of the target's namespaces that are not our own, running cmd, which
 // is started from its descriptor and not from any path that the container could have prepared. It

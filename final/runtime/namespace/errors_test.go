@@ -10,6 +10,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/proc"
 )
 
 func init() {
@@ -108,7 +110,7 @@ func TestStartDead(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	started, err := StartTime(os.Getpid())
+	started, _, err := proc.StartTime(os.Getpid())
 	require.NoError(t, err)
 	target, err := Open(os.Getpid(), started)
 	require.NoError(t, err)

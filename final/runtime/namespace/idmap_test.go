@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/proc"
 )
 
 func init() {
@@ -47,7 +49,7 @@ func childOrdinary() {
 	pid, pidfd, err := c.Start(&Command{Exe: exe, Args: []string{os.Args[3]}, Env: os.Environ(), Files: []int{0, 1, 2}, Cgroup: -1})
 	check(err)
 	if os.Args[3] == "sleep" { // for a second one, which enters
-		started, err := StartTime(pid)
+		started, _, err := proc.StartTime(pid)
 		check(err)
 		target, err := Open(pid, started)
 		check(err)

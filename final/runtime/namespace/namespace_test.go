@@ -12,6 +12,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"jocker/final/runtime/proc"
 )
 
 // The tests start processes that run this test binary again, as init does the runtime's. Each such
@@ -166,7 +168,7 @@ func sleeper(t testing.TB, c *Config) *Target {
 		reap(pid)
 		unix.Close(pidfd)
 	})
-	started, err := StartTime(pid)
+	started, _, err := proc.StartTime(pid)
 	require.NoError(t, err)
 	target, err := Open(pid, started)
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/cgroup"
+	"jocker/final/runtime/proc"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -134,7 +134,7 @@ func TestStatus(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	start, zombie, err := StartTime(cmd.Process.Pid)
+	start, zombie, err := proc.StartTime(cmd.Process.Pid)
 	require.NoError(t, err)
 	require.False(t, zombie)
 	s := &State{Pid: cmd.Process.Pid, PidStart: start, Cgroup: &cgroup.Group{}}
@@ -181,21 +181,4 @@ func TestFull(t *testing.T) {
 	s, err := d.Load()
 	require.NoError(t, err)
 	require.Empty(t, s.Bundle)
-}
-
-func TestParseStat(t *testing.T) {
-	line := "42 (a) Z 1) S) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20"
-	start, zombie, err := parseStat([]byte(line))
-	require.NoError(t, err)
-	require.EqualValues(t, 777, start)
-	require.False(t, zombie)
-	for _, bad := range []string{"", "42", "42 (x", "42 (x) R", fmt.Sprintf("1 (x) R%s", strings.Repeat(" x", 30))} {
-		_, _, err := parseStat([]byte(bad))
-		require.Error(t, err, bad)
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("42 (a) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777"))
-	f.Fuzz(func(t *testing.T, data []byte) { parseStat(data) })
 }
