@@ -127,6 +127,17 @@ func TestLife(t *testing.T) {
 	h.ok("rm", "web2")
 }
 
+// A container that is started again at once finds its cable gone, however late the kernel is with taking down the old
+// network name space.
+func TestStartAtOnce(t *testing.T) {
+	h := newHost(t)
+	h.ok("create", "--name", "quick", "--stop-signal", "KILL", "busybox", "sleep", "1000")
+	for i := 0; i < 20; i++ {
+		h.ok("start", "quick")
+		h.ok("stop", "quick")
+	}
+}
+
 func TestWhichLimit(t *testing.T) {
 	h := newHost(t)
 	h.fails(137, "run", "--name", "fat", "-m", "16m", "busybox", "sh", "-c", "exec tail /dev/zero")

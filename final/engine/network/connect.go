@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -63,7 +64,14 @@ func connect(dir, id string, address netip.Addr) (ns *os.File, err error) {
 		return ns, err
 	}
 	name := InterfaceName(id)
-	if err := host.addVeth(name, bridge, "eth0", MAC(address), int(ns.Fd())); err != nil {
+	err = host.addVeth(name, bridge, "eth0", MAC(address), int(ns.Fd()))
+	if errors.Is(err, unix.EEXIST) {
+		// The cable of the container's last run: the kernel takes a name space down some time after its last process.
+		if err = host.remove(name); err == nil {
+			err = host.addVeth(name, bridge, "eth0", MAC(address), int(ns.Fd()))
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	port, err := host.index(name)

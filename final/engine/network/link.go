@@ -74,6 +74,17 @@ func (c *conn) addVeth(name string, master int32, peer string, mac []byte, ns in
 	return err
 }
 
+// remove removes an interface; a veth takes its other end along. That there is none of that name is no error.
+func (c *conn) remove(name string) error {
+	m := newMessage(unix.RTM_DELLINK, 0, linkHeader(0, 0, 0))
+	m.text(unix.IFLA_IFNAME, name)
+	_, err := c.do(m, "remove the interface "+name)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
+
 // isolate keeps a port of a bridge from the other isolated ones.
 func (c *conn) isolate(index int32) error {
 	header := linkHeader(index, 0, 0)
