@@ -46,7 +46,7 @@
 //	    log  log.1                    its output, a line each: time, stdout or stderr, F(ull) or P(artial), text
 //	    hosts  hostname  resolv.conf  mounted into it
 //	    lock                          flock(2): held by a command that changes the container
-//	  names/NAME                      a symlink whose text is the ID: making it is how a name is taken
+//	  names/NAME                      a symlink whose text is the ID; names/ is flock(2)ed while one is taken or given back
 //	  volumes/NAME/_data              a volume
 //	  tmp/                            what is being made; renamed into place when it is whole
 //	  lock                            flock(2): shared while something new refers to images, exclusive while unused blobs go

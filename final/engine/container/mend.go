@@ -13,17 +13,21 @@ func (s *Store) Mend() error {
 		_, err := os.Stat(filepath.Join(s.Root, "containers", id))
 		return os.IsNotExist(err)
 	}
-	for _, dir := range []string{filepath.Join(s.Root, "names"), filepath.Join(s.State, "network")} {
+	sweep := func(dir string) error {
 		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return err
-		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			if id, err := os.Readlink(path); err == nil && gone(id) {
 				os.Remove(path)
 			}
 		}
+		return err
+	}
+	if err := s.names(func() error { return sweep(filepath.Join(s.Root, "names")) }); err != nil {
+		return err
+	}
+	if err := sweep(filepath.Join(s.State, "network")); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(filepath.Join(s.State, "containers"))
 	for _, e := range entries {

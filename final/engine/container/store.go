@@ -225,34 +225,47 @@ func CheckName(name string) error {
 	return nil
 }
 
-// takeName makes a name that of the container with this ID. A link that is left of a container that is gone is replaced.
-func (s *Store) takeName(name, id string) error {
-	for tries := 0; tries < 3; tries++ {
-		err := os.Symlink(id, s.namePath(name))
-		if !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		owner, err := os.Readlink(s.namePath(name))
-		if err != nil {
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(s.Root, "containers", owner)); err == nil {
-			return fmt.Errorf("Conflict. The container name \"/%s\" is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", name, owner)
-		}
-		s.dropName(name, owner)
+// names changes who has which name while nobody else does: looking who has a name and then giving it away are two calls.
+func (s *Store) names(change func() error) error {
+	dir := filepath.Join(s.Root, "names")
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("the name %s is being taken and given back by others; try again", name)
+	defer f.Close() // and with it the lock
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return fail.Call("flock("+dir+")", err, "")
+	}
+	return change()
 }
 
-// dropName removes a name if it is this container's. It is moved away first: between a look and a removal by name it could
-// become another's.
+// takeName makes a name that of the container with this ID. A link that is left of a container that is gone is replaced.
+func (s *Store) takeName(name, id string) error {
+	return s.names(func() error {
+		owner, err := os.Readlink(s.namePath(name))
+		if err == nil {
+			if _, err := os.Stat(filepath.Join(s.Root, "containers", owner)); err == nil {
+				return fmt.Errorf("Conflict. The container name \"/%s\" is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", name, owner)
+			}
+			if err := os.Remove(s.namePath(name)); err != nil {
+				return err
+			}
+		}
+		return os.Symlink(id, s.namePath(name))
+	})
+}
+
+// dropName removes a name if it is this container's.
 func (s *Store) dropName(name, id string) {
-	temp := filepath.Join(s.Root, "tmp", "name-"+newID())
-	if os.Rename(s.namePath(name), temp) != nil {
-		return
-	}
-	if owner, err := os.Readlink(temp); err == nil && owner != id {
-		os.Link(temp, s.namePath(name)) // it was; it goes back
-	}
-	os.Remove(temp)
+	s.names(func() error {
+		if owner, err := os.Readlink(s.namePath(name)); err != nil || owner != id {
+			return err
+		}
+		return os.Remove(s.namePath(name))
+	})
 }
