@@ -169,7 +169,7 @@ AS_USER := $(if $(and $(SUDO_USER),$(filter $(OWNER),$(SUDO_USER))),sudo -H -u $
 BUILD    = $(AS_USER) env CGO_ENABLED=0 GOOS=linux $(GO)
 
 # All packages but those in work/, which are yours.
-ALL = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
+PACKAGES = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
 
 FINAL := bin/jocker bin/jocker-shim bin/jocker-runtime bin/jocker-systemd
 build: $(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL)
@@ -188,7 +188,7 @@ $(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL): need-build FORCE
 # Every package that has tests, or only LAB: bin/test/NAME.test, and NAME.dir says where it runs.
 test-binaries: need-build
 	@$(AS_USER) rm -rf bin/test && $(AS_USER) mkdir -p bin/test
-	@$(BUILD) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(if $(FOLDER),./$(FOLDER)/...,$(ALL)) | \
+	@$(BUILD) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(if $(FOLDER),./$(FOLDER)/...,$(PACKAGES)) | \
 	sed -n 's,^jocker/,,p' | while read -r dir; do \
 		name=$$(echo "$$dir" | sed 's,^\(lab[0-9]*\)-[^/]*,\1,; s,/,-,g'); \
 		$(BUILD) test -c -o "bin/test/$$name.test" "./$$dir" || exit; \
@@ -212,11 +212,11 @@ clean:
 lint: need-build
 	@out=$$("$$($(GO) env GOROOT)/bin/gofmt" -l $$(find . -name '*.go' ! -path './work/*')); \
 	test -z "$$out" || { echo "not as gofmt has it; make it so with gofmt -w:"; echo "$$out"; exit 1; }
-	GOOS=linux GOARCH=amd64 CGO_ENABLED=0 $(GO) vet $(ALL)
-	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(ALL)
+	GOOS=linux GOARCH=amd64 CGO_ENABLED=0 $(GO) vet $(PACKAGES)
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) vet $(PACKAGES)
 	@echo "the labs build from nothing but Go: no modules, no network"
 	@empty=$$(mktemp -d) && GOOS=linux GOPROXY=off GOMODCACHE=$$empty $(GO) build -buildvcs=false -o $$empty/ $(LABS:%=./%-*) && rm -rf $$empty
-	GOFLAGS=-buildvcs=false $(GO) run -exec 'env GOOS=linux CGO_ENABLED=0' honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(ALL)
+	GOFLAGS=-buildvcs=false $(GO) run -exec 'env GOOS=linux CGO_ENABLED=0' honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
 
 vm:
 	@test -n "$$CMD" || { echo 'which command? make vm CMD="cat /proc/mounts" [LAYOUT=v1]' >&2; exit 1; }

@@ -160,6 +160,25 @@ func TestMakeBuildsWhatTheGuideRuns(t *testing.T) {
 	}
 }
 
+// Commands get what was typed, and nothing that the Makefile has under the same name: `make reset` leaves lab06's
+// containers alone unless ALL=1 stands behind it, here and in the VM.
+func TestMakeHandsOnWhatWasTyped(t *testing.T) {
+	for _, c := range []struct {
+		typed []string
+		want  string
+	}{
+		{[]string{"reset", "HOST=1"}, "bin/lab reset"},
+		{[]string{"reset", "HOST=1", "YES=1", "ALL=1"}, "bin/lab reset -yes -all"},
+		{[]string{"reset", "WHERE=vm"}, "sh internal/make/in-vm.sh reset"},
+		{[]string{"reset", "WHERE=vm", "ALL=1"}, "sh internal/make/in-vm.sh reset 'ALL=1'"},
+		{[]string{"lab03", "WHERE=vm"}, "sh internal/make/in-vm.sh lab03"},
+	} {
+		out, err := exec.Command("env", append([]string{"-i", "PATH=" + os.Getenv("PATH"), "make", "-C", "../..", "-n"}, c.typed...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Contains(t, strings.Join(strings.Fields(string(out)), " ")+" ", c.want+" make", "make %s", strings.Join(c.typed, " "))
+	}
+}
+
 var directive = regexp.MustCompile(`^//lab:task ([0-9])\.([0-9])$`)
 
 // Every lab has three to six tasks of its own, numbered without gaps. A task is a function whose comment begins with
