@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"jocker/final/engine/container"
@@ -120,7 +119,8 @@ func importCommand(a *app) *cobra.Command {
 				}
 				name = ref.String()
 			}
-			config := v1.ImageConfig{Env: []string{image.DefaultPath}}
+			config := image.RunConfig{}
+			config.Env = []string{image.DefaultPath}
 			if err := container.Change(&config, changes); err != nil {
 				return err
 			}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
 	"jocker/final/engine/image"
@@ -39,7 +38,7 @@ func (c *Container) Commit(name, author, message string, changes []string, pause
 
 // Change applies instructions of a Dockerfile to an image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR
 // and STOPSIGNAL.
-func Change(c *v1.ImageConfig, instructions []string) error {
+func Change(c *image.RunConfig, instructions []string) error {
 	for _, text := range instructions {
 		word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
 		rest = strings.TrimSpace(rest)

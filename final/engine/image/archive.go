@@ -253,7 +253,7 @@ func (l *loader) image(config string, layers, names []string) (p pending, err er
 	if p.config, err = l.dir.ReadFile(config, maxJSON); err != nil {
 		return p, err
 	}
-	var c v1.Image
+	var c Config
 	if err := json.Unmarshal(p.config, &c); err != nil {
 		return p, fmt.Errorf("the archive's config %s: %w", config, err)
 	}

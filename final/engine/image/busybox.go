@@ -48,13 +48,13 @@ func (s *Store) Busybox(file, name string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := v1.Image{
+	config := Config{Image: v1.Image{
 		Created:  &created,
 		Platform: v1.Platform{Architecture: runtime.GOARCH, OS: "linux"},
-		Config:   v1.ImageConfig{Env: []string{DefaultPath}, Cmd: []string{"sh"}},
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{blob.Digest}}, // it is not compressed
 		History:  []v1.History{{Created: &created, CreatedBy: "jocker init-image # " + file}},
-	}
+	}}
+	config.Config.Env, config.Config.Cmd = []string{DefaultPath}, []string{"sh"}
 	img, err := s.Add(config, []v1.Descriptor{blob}, name)
 	if err == nil {
 		_, err = s.Unpack(img)

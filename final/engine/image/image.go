@@ -9,16 +9,24 @@ import (
 	"sort"
 	"strings"
 
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	"github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// A Config is what an image says about itself, and RunConfig the part of it about how a container is run: the OCI's words
+// (image-spec, config.md), and those that Docker adds, HEALTHCHECK, ONBUILD and SHELL.
+type (
+	Config    = dockerspec.DockerOCIImage
+	RunConfig = dockerspec.DockerOCIImageConfig
 )
 
 // An Image is one image of the store.
 type Image struct {
 	ID       digest.Digest // the config's: what Docker calls the image's ID
 	Manifest v1.Descriptor
-	Config   v1.Image
+	Config   Config
 	Layers   []v1.Descriptor // the lowest first
 	Names    []string        // busybox:latest
 	Digests  []string        // by which registries know it: busybox@sha256:...
@@ -158,7 +166,7 @@ func (s *Store) List() ([]*Image, error) {
 
 // Add makes an image of a config and of layers that are in the store, and gives it a name (see SetName).
 // The config's list of diff ids must be complete.
-func (s *Store) Add(config v1.Image, layers []v1.Descriptor, name string) (*Image, error) {
+func (s *Store) Add(config Config, layers []v1.Descriptor, name string) (*Image, error) {
 	data, err := json.Marshal(config)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 )
 
 // Import makes an image of one layer from an archive of a whole file system, compressed or not. name may be empty.
-func (s *Store) Import(r io.Reader, config v1.ImageConfig, name, message string) (*Image, error) {
+func (s *Store) Import(r io.Reader, config RunConfig, name, message string) (*Image, error) {
 	lock, err := s.Share()
 	if err != nil {
 		return nil, err
@@ -28,14 +28,14 @@ func (s *Store) Import(r io.Reader, config v1.ImageConfig, name, message string)
 		return nil, err
 	}
 	now := time.Now().UTC()
-	img := v1.Image{Created: &now, Platform: v1.Platform{Architecture: runtime.GOARCH, OS: "linux"}, Config: config,
+	img := Config{Config: config, Image: v1.Image{Created: &now, Platform: v1.Platform{Architecture: runtime.GOARCH, OS: "linux"},
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{blob.Digest}},
-		History: []v1.History{{Created: &now, Comment: message}}}
+		History: []v1.History{{Created: &now, Comment: message}}}}
 	return s.addUnpacked(img, []v1.Descriptor{blob}, name)
 }
 
 // addUnpacked adds an image if its layers can be unpacked.
-func (s *Store) addUnpacked(config v1.Image, layers []v1.Descriptor, name string) (*Image, error) {
+func (s *Store) addUnpacked(config Config, layers []v1.Descriptor, name string) (*Image, error) {
 	if _, err := s.Unpack(&Image{Config: config, Layers: layers}); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) addUnpacked(config v1.Image, layers []v1.Descriptor, name string
 }
 
 // Commit makes an image of another and, as one more layer, the changes in the directory diff of overlayfs. author and message may be empty.
-func (s *Store) Commit(base *Image, config v1.ImageConfig, diff, name, author, message, command string) (*Image, error) {
+func (s *Store) Commit(base *Image, config RunConfig, diff, name, author, message, command string) (*Image, error) {
 	lock, err := s.Share()
 	if err != nil {
 		return nil, err
