@@ -1,17 +1,26 @@
-// Bench measures how fast bin/jocker-runtime is, and how small, beside runc and crun.
+// Bench measures how fast bin/jocker-runtime is, and how small, beside runc and crun; and with -engine how fast bin/jocker
+// is beside docker and podman.
 //
 //	make bench
 //	bin/bench [-runtime bin/jocker-runtime] [-rounds 5] [-runs 20] [-o final/bench/results.json]
+//	bin/bench -engine [-jocker bin/jocker] [-rounds 5] [-runs 10] [-many 500] [-o final/bench/results-engine.json]
 //
-// All three run the same bundle: runc's default spec with /bin/true, and Docker's default seccomp profile. Each round
+// All three runtimes run the same bundle: runc's default spec with /bin/true, and Docker's default seccomp profile. Each round
 // measures all of them, one right after the other and each round in another order, since on a machine that others use
 // as well only neighbours in time can be compared. Of each round the ratios of the medians are taken, and of all rounds
 // the median of the ratios. What hyperfine measured, every single run of it, stays in results.json.
 //
-// It needs root, and hyperfine, time, runc and crun; `make bench` installs them.
+// The engines run a busybox image with true, as anybody would type it. Docker's and Podman's daemons, bridges and files are
+// private ones, in a network and a mount namespace of the bench's own.
+//
+// It needs root, and hyperfine, time, runc and crun, docker.io and podman; `make bench` installs them.
+//
+//	main.go measure.go syscall.go table.go      the runtimes
+//	engine.go engine_peers.go engine_table.go   the engines
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -55,22 +64,28 @@ func main() {
 		return
 	}
 	runtime := flag.String("runtime", "bin/jocker-runtime", "the runtime under test")
+	ofEngine := flag.Bool("engine", false, "measure the engine, and not the runtime")
+	jocker := flag.String("jocker", "bin/jocker", "the engine under test")
 	rounds := flag.Int("rounds", 5, "how many rounds")
-	runs := flag.Int("runs", 20, "how many runs of each command in a round")
-	out := flag.String("o", "final/bench/results.json", "where the measurements are kept")
+	runs := flag.Int("runs", 0, "how many runs of each command in a round (20; of the engines 10)")
+	many := flag.Int("many", 500, "how many containers of the engine run at a time")
+	out := flag.String("o", "", "where the measurements are kept (final/bench/results.json, results-engine.json)")
 	flag.Parse()
-	if err := run(*runtime, *rounds, *runs, *out); err != nil {
+	var err error
+	if *ofEngine {
+		err = runEngine(*jocker, *rounds, cmp.Or(*runs, 10), *many, cmp.Or(*out, "final/bench/results-engine.json"))
+	} else {
+		err = run(*runtime, *rounds, cmp.Or(*runs, 20), cmp.Or(*out, "final/bench/results.json"))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(runtime string, rounds, runs int, out string) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("containers take root: sudo make bench")
-	}
 	if os.Getenv("BENCH_IN_NAMESPACE") == "" {
-		return again()
+		return again(syscall.CLONE_NEWNS)
 	}
 	restore, err := ocitest.EmptyUnified() // for crun's sake; what holds for one shall hold for all
 	if err != nil {
@@ -111,23 +126,31 @@ func run(runtime string, rounds, runs int, out string) error {
 	if err := b.sizes(); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(b.Results)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(out, append(raw, '\n'), 0o644); err != nil {
+	if err := keep(b.Results, out); err != nil {
 		return err
 	}
 	fmt.Print(table(b.Results))
 	return nil
 }
 
-// again starts this program once more in a mount namespace of its own.
-func again() error {
+// keep writes measurements into a file.
+func keep(results any, path string) error {
+	raw, err := json.Marshal(results)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}
+
+// again starts this program once more in namespaces of its own.
+func again(namespaces uintptr) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("containers take root: sudo make bench")
+	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "BENCH_IN_NAMESPACE=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: namespaces, Pdeathsig: syscall.SIGKILL}
 	return cmd.Run()
 }
 

@@ -36,8 +36,8 @@ func harden(s *specs.Spec, args []string) {
 }
 
 // hyperfine runs one command of each peer, in this order, and returns all times in seconds.
-func (b *bench) hyperfine(order []string, runs int, command func(peer string) []string) (map[string][]float64, error) {
-	out := filepath.Join(b.dir, "hyperfine.json")
+func hyperfine(dir string, order []string, runs int, command func(peer string) []string) (map[string][]float64, error) {
+	out := filepath.Join(dir, "hyperfine.json")
 	args := []string{"--shell=none", "--style=none", "--warmup=3", "--runs=" + strconv.Itoa(runs), "--export-json=" + out}
 	for _, p := range order {
 		args = append(args, strings.Join(command(p), " "))
@@ -61,7 +61,7 @@ func (b *bench) hyperfine(order []string, runs int, command func(peer string) []
 }
 
 func (b *bench) run(order []string) (map[string][]float64, error) {
-	return b.hyperfine(order, b.runs, func(p string) []string {
+	return hyperfine(b.dir, order, b.runs, func(p string) []string {
 		return b.command(p, "run", "--bundle", filepath.Join(b.dir, "true"), "bench-"+p)
 	})
 }
@@ -78,7 +78,7 @@ func (b *bench) exec(order []string) (map[string][]float64, error) {
 			exec.Command(d[0], d[1:]...).Run()
 		}()
 	}
-	return b.hyperfine(order, b.runs, func(p string) []string { return b.command(p, "exec", "bench-exec-"+p, "/bin/true") })
+	return hyperfine(b.dir, order, b.runs, func(p string) []string { return b.command(p, "exec", "bench-exec-"+p, "/bin/true") })
 }
 
 // fifty runs fifty containers, two at a time.
@@ -90,7 +90,7 @@ func (b *bench) fifty(order []string) (map[string][]float64, error) {
 			return nil, err
 		}
 	}
-	return b.hyperfine(order, max(b.runs/10, 2), func(p string) []string { return []string{filepath.Join(b.dir, "fifty-"+p)} })
+	return hyperfine(b.dir, order, max(b.runs/10, 2), func(p string) []string { return []string{filepath.Join(b.dir, "fifty-"+p)} })
 }
 
 // syscall runs spin in a container of each peer, whose filter is then asked about a call with arguments.
