@@ -46,7 +46,7 @@ build: ## build everything into bin/, static
 test: ## * test on this machine's cgroup layout, and on the others in qemu
 test-full: ## * the same with the whole matrices: takes long
 conformance: ## * the OCI's validation programs against bin/jocker-runtime, runc and crun
-bench: ## * how fast bin/jocker-runtime is, beside runc and crun
+bench: ## * how fast it is: the runtime beside runc and crun, the engine beside docker and podman
 grade: ## * check a folder of submissions, print CSV: make grade DIR=submissions
 workshop-check: ## * prove the checks: starters fail, solutions pass, each mistake gets its own message
 bundle: ## for a workshop without a network: all it takes, in jocker-workshop.tar
@@ -152,9 +152,10 @@ conformance: need-test bin/jocker-runtime
 	@$(BUILD) build -buildvcs=false -o bin/conformance/run ./final/runtime/conformance
 	@$(RUN_AS_ROOT) bin/conformance/run $(if $(V),-v) $(RUN)
 
-bench: need-bench bin/jocker-runtime
+bench: need-bench bin/jocker-runtime bin/jocker bin/jocker-shim
 	@$(BUILD) build -buildvcs=false -o bin/bench ./final/bench
 	@$(RUN_AS_ROOT) bin/bench $(if $(RUN),-rounds $(RUN))
+	@$(RUN_AS_ROOT) bin/bench -engine $(if $(RUN),-rounds $(RUN))
 
 endif
 

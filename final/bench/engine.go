@@ -85,15 +85,17 @@ func runEngine(jocker string, rounds, runs, many int, out string) error {
 // memory measures what n idle containers of each engine cost: the proportional set size (proc_pid_smaps(5)) of all processes in
 // whose command line a container's ID stands, as it does in jocker-shim's, conmon's and containerd-shim's. Docker's daemon is
 // left out, in its favour.
-func (e *engines) memory(n int) error {
+func (e *engines) memory(n int) (err error) {
 	e.PSS = map[string]float64{}
 	for _, p := range enginePeers {
-		for range n {
-			id, err := e.output(p, "run", "-d", "busybox", "sleep", "600")
-			if err != nil {
+		ids := make([]string, n)
+		for i := range ids {
+			if ids[i], err = e.output(p, "run", "-d", "busybox", "sleep", "600"); err != nil {
 				return err
 			}
-			time.Sleep(100 * time.Millisecond) // whoever is to end has ended
+		}
+		time.Sleep(time.Second) // whoever is to end has ended
+		for _, id := range ids {
 			kib, err := pss(id)
 			if err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 // process's own, so their bridges, rules and mounts go with it.
 type engines struct {
 	dir, jocker string
+	docker      string // Debian's docker command, also if another comes before it in PATH
 	daemons     []*exec.Cmd
 	cgroups     map[string]bool // that were there before
 	EngineResults
@@ -26,7 +27,7 @@ func (e *engines) path(name string) string { return filepath.Join(e.dir, name) }
 func (e *engines) command(peer string, args ...string) []string {
 	prefix := map[string][]string{
 		"ours":   {e.jocker, "--root", e.path("jocker"), "--state", e.path("jocker-state")},
-		"docker": {"docker", "--host", "unix://" + e.path("docker.sock")},
+		"docker": {e.docker, "--host", "unix://" + e.path("docker.sock")},
 		"podman": {"podman", "--root", e.path("podman"), "--runroot", e.path("podman-run"), "--tmpdir", e.path("podman-tmp")},
 	}[peer]
 	return append(append([]string{}, prefix...), args...)
@@ -34,11 +35,11 @@ func (e *engines) command(peer string, args ...string) []string {
 
 // startEngines starts what has to run, and gives each engine the same image.
 func startEngines(jocker string) (e *engines, err error) {
-	e = &engines{cgroups: parents()}
+	e = &engines{docker: "/usr/bin/docker", cgroups: parents()}
 	if e.jocker, err = filepath.Abs(jocker); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{e.jocker, "hyperfine", "docker", "dockerd", "containerd", "podman"} {
+	for _, name := range []string{e.jocker, "hyperfine", e.docker, "dockerd", "containerd", "podman"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%w; make bench installs what is missing", err)
 		}

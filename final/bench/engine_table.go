@@ -48,7 +48,7 @@ func engineTable(r EngineResults) string {
 	// What else happens on the machine may hit one start; it does not hit half of some.
 	some := min(20, len(r.Starts)/2)
 	first, last := median(r.Starts[:some]), median(r.Starts[len(r.Starts)-some:])
-	line(fmt.Sprintf("of %d detached the last start against the first", len(r.Starts)), "ms", ours(last*1e3), last/first, 1.5, 1.1)
+	line(fmt.Sprintf("of %d run -d the last ones against the first", len(r.Starts)), "ms", ours(last*1e3), last/first, 1.5, 1.1)
 	line(fmt.Sprintf("ps with %d containers, ms", len(r.Starts)), "ms", ours(median(r.Ps)*1e3), median(r.Ps)*1e3, 50, 15)
 	line("a second container's disk space, KiB", "KiB", ours(r.Disk/1024), r.Disk/1024, 100, 100)
 	return b.String()

@@ -30,3 +30,18 @@ func TestTable(t *testing.T) {
 	require.Regexp(t, `peak RSS, MiB .* 7.00 +6.00 +3.00  MISSED`, text)
 	require.Regexp(t, `smallest memory limit, MiB .* 1.00 +1.00 +0.50  must`, text)
 }
+
+func TestEngineTable(t *testing.T) {
+	r := EngineResults{
+		Rounds: []Round{{"run": {"ours": {0.030}, "docker": {0.400}, "podman": {0.100}}, "none": {"ours": {0.010}, "docker": {0.1}, "podman": {0.1}}}},
+		PSS:    map[string]float64{"ours": 1024, "podman": 512},
+		Starts: []float64{0.02, 0.02, 0.03, 0.04, 0.04, 0.04},
+		Ps:     []float64{0.003},
+		Disk:   64 << 10,
+	}
+	text := engineTable(r)
+	require.Regexp(t, `true, against docker +30.00 ms +400.00 ms +100.00 ms +0.07 +0.20 +0.10  goal`, text)
+	require.Regexp(t, `true, against podman .* 0.30 +0.20 +0.10  MISSED`, text)
+	require.Regexp(t, `none, against docker .* 0.10 +0.15 +0.08  must`, text)
+	require.Regexp(t, `of 6 run -d .* 40.00 ms .* 2.00 +1.50 +1.10  MISSED`, text)
+}

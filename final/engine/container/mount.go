@@ -2,6 +2,7 @@ package container
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"strconv"
 
@@ -52,6 +53,12 @@ func (c *Container) mountOverlay() error {
 	dir := c.Dir()
 	lower := image.LowerDirs(append(append([]string{}, c.Layers...), image.InitLayer))
 	data := "lowerdir=" + lower + ",upperdir=" + dir + "/diff,workdir=" + dir + "/work,index=off,redirect_dir=off,metacopy=off"
+	if c.HostConfig.AutoRemove {
+		// What goes with the container need not survive a power failure. Without this option unmounting writes back all that
+		// the host's file system has in memory, from whomever. The mark says that it was in use, and the kernel would refuse it.
+		os.RemoveAll(dir + "/work/work/incompat/volatile")
+		data += ",volatile"
+	}
 	err := unix.Mount("overlay", dir+"/rootfs", "overlay", 0, data)
 	if err == nil {
 		return nil
