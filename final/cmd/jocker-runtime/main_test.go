@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
 
+	"jocker/final/runtime/seccomp"
 	"jocker/internal/labtest"
 	"jocker/internal/ocitest"
 )
@@ -258,6 +259,33 @@ func TestHooks(t *testing.T) {
 		{"prestart", "runtime's", "created"}, {"createRuntime", "runtime's", "created"}, {"createContainer", "container's", "created"},
 		{"startContainer", "container's", "created"}, {"poststart", "runtime's", "running"}, {"poststop", "runtime's", "stopped"},
 	}, got))
+}
+
+// A small limit of memory is the container's alone: what Go takes to start init isn't charged to it. Nor is exec's.
+func TestSmallMemoryLimit(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	limited := func(limit int64, args ...string) string {
+		return ocitest.NewBundle(t, func(s *specs.Spec) {
+			s.Process.Args = args
+			s.Linux.Seccomp = seccomp.Default(s.Process.Capabilities.Bounding)
+			s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit}
+			s.Linux.Namespaces = []specs.LinuxNamespace{{Type: "mount"}, {Type: "pid"}, {Type: "cgroup"}}
+			s.Hostname = ""
+		})
+	}
+	bundle := limited(512<<10, "/bin/true")
+	for range 5 {
+		ok(t, r.Run(t, "run", "--bundle", bundle, "box"))
+	}
+	ok(t, r.Create(t, "box", limited(1<<20, "/bin/sleep", "1000")))
+	ok(t, r.Run(t, "start", "box"))
+	for range 5 {
+		ok(t, r.Run(t, "exec", "box", "/bin/true"))
+	}
+	require.Equal(t, "/\n", ok(t, r.Run(t, "exec", "box", "sh", "-c", "cut -d: -f3 /proc/self/cgroup | sort -u")).Stdout,
+		"the program is in the container's cgroup, which its namespace shows as the root")
+	require.Empty(t, state(t, r, "box").Limits)
 }
 
 // A container may be killed by its limits, and then says so.

@@ -14,7 +14,8 @@ import (
 // from wherever it looks.
 type Group struct {
 	Hierarchies []Hierarchy `json:"hierarchies"`
-	Unit        *Unit       `json:"unit,omitempty"` // if systemd has made it
+	Unit        *Unit       `json:"unit,omitempty"`  // if systemd has made it
+	Small       bool        `json:"small,omitempty"` // its limit of memory has no room for the start of an init
 
 	refused bool    // it could not be made: what is there may be another's
 	helper  *helper // holds a scope until init is in it
@@ -147,6 +148,10 @@ func (g *Group) v2() *Hierarchy {
 // Pure tells whether v2 is all that the machine has. On others the v1 hierarchies do the work.
 func (g *Group) Pure() bool { return len(g.Hierarchies) == 1 && g.v2() != nil }
 
+// ByDoor tells whether an init has to come in by itself (Doors, Join): into v1 always, into v2 if it is small. Otherwise it is
+// born inside (FD).
+func (g *Group) ByDoor() bool { return !g.Pure() || g.Small }
+
 // Exists tells whether a directory of the group is there.
 func (g *Group) Exists() bool {
 	for i := range g.Hierarchies {
@@ -166,7 +171,7 @@ func (g *Group) Beside(pid int) (*Group, error) {
 	if err != nil {
 		return nil, fail.Call(callRead(path), err, "the process has ended")
 	}
-	beside := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
+	beside := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...), Small: g.Small}
 	for i := range beside.Hierarchies {
 		h := &beside.Hierarchies[i]
 		h.Path = h.place(table)
@@ -177,7 +182,7 @@ func (g *Group) Beside(pid int) (*Group, error) {
 // Below returns a group below this one, in all hierarchies, or only in that of one controller: path is
 // "PATH" or "CONTROLLER:PATH", as `exec --cgroup` takes it. It must be there already.
 func (g *Group) Below(path string) (*Group, error) {
-	below := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...)}
+	below := &Group{Hierarchies: append([]Hierarchy(nil), g.Hierarchies...), Small: g.Small}
 	controller, rest, one := strings.Cut(path, ":")
 	if one {
 		path = rest

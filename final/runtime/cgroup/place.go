@@ -19,12 +19,18 @@ import (
 //     becomes by execve, one process with one thread, is then in the cgroup.
 //
 // So init joins v1 hierarchies by itself, through files that the runtime opens for it, and is born into v2.
-// That has a further merit: the memory that init itself has used so far is not charged to the container.
+//
+// Memory is charged to the cgroup in which a process was when it touched it, and stays there. Who joins has left
+// the start of Go, some 1.5 MiB, outside; who is born inside has not, and dies of it where the limit is small. Such a
+// group init joins on v2 as well, by the slow way: there, threads cannot be moved alone.
 
-// FD opens the group's v2 directory for CLONE_INTO_CGROUP. It is -1 on a machine without one.
+// startRoom is the limit of memory, in bytes, from which on an init is born in its cgroup. Two MiB are just enough.
+const startRoom = 4 << 20
+
+// FD opens the group's v2 directory for CLONE_INTO_CGROUP. It is -1 on a machine without one, and if the group is small.
 func (g *Group) FD() (int, error) {
 	h := g.v2()
-	if h == nil {
+	if h == nil || g.Small {
 		return -1, nil
 	}
 	dir := h.Dir()
@@ -35,20 +41,24 @@ func (g *Group) FD() (int, error) {
 	return fd, nil
 }
 
-// Doors opens the file tasks of each v1 hierarchy, for Join. The caller closes them, and hands them to
-// nobody but init: the kernel asks for the rights of who opened them.
+// Doors opens the file tasks of each v1 hierarchy, and cgroup.procs of v2 if the group is small, for Join. The caller
+// closes them, and hands them to nobody but init: the kernel asks for the rights of who opened them.
 func (g *Group) Doors() (fds []int, err error) {
 	for i := range g.Hierarchies {
 		h := &g.Hierarchies[i]
+		file := "tasks"
 		if h.Version == 2 {
-			continue
+			if !g.Small {
+				continue
+			}
+			file = "cgroup.procs"
 		}
-		fd, err := open(h.Dir()+"/tasks", unix.O_WRONLY)
+		fd, err := open(h.Dir()+"/"+file, unix.O_WRONLY)
 		if err != nil {
 			for _, fd := range fds {
 				unix.Close(fd)
 			}
-			return nil, fail.Call(fmt.Sprintf(`open("%s/tasks", O_WRONLY)`, h.Dir()), err, h.why(h.Dir(), "tasks", "", err))
+			return nil, fail.Call(fmt.Sprintf(`open("%s/%s", O_WRONLY)`, h.Dir(), file), err, h.why(h.Dir(), file, "", err))
 		}
 		fds = append(fds, fd)
 	}
@@ -56,7 +66,7 @@ func (g *Group) Doors() (fds []int, err error) {
 }
 
 // Join moves the calling thread through the doors, and closes them. Call it from the thread that will call
-// execve, locked to its goroutine: after execve it is the only one. Other threads stay where they are.
+// execve, locked to its goroutine: after execve it is the only one. Other threads stay where they are, on v1.
 func Join(doors []int) error {
 	for _, fd := range doors {
 		_, err := unix.Write(fd, []byte("0"))

@@ -172,6 +172,7 @@ func (g *Group) Set(r *specs.LinuxResources) error {
 			return err
 		}
 	}
+	g.Small = g.Small || small(list)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -35,6 +36,7 @@ func (g *Group) Steps(r *specs.LinuxResources) (*Plan, error) {
 
 // plan makes steps of the hierarchies and of settings, which r was turned into.
 func (g *Group) plan(list []setting, r *specs.LinuxResources) *Plan {
+	g.Small = small(list)
 	plan := &Plan{}
 	if g.Unit != nil {
 		plan.Before = append(plan.Before, step.Step{Actor: step.Runtime, Stage: "systemd", Do: func() error { return g.startUnit(r) },
@@ -43,7 +45,7 @@ func (g *Group) plan(list []setting, r *specs.LinuxResources) *Plan {
 			}})
 		release := step.Step{Actor: step.Runtime, Stage: "systemd", Do: g.releaseUnit,
 			Say: func() (string, string) { return "leave the scope to init", "wait4(" + helperName + ")" }}
-		if g.Pure() { // on v1, init joins later
+		if !g.ByDoor() {
 			plan.Born = append(plan.Born, release)
 		} else {
 			plan.Late = append(plan.Late, release)
@@ -72,11 +74,25 @@ func (g *Group) plan(list []setting, r *specs.LinuxResources) *Plan {
 	return plan
 }
 
+// small tells whether settings limit the memory of v2 to less than an init takes to start.
+func small(list []setting) bool {
+	for i := range list {
+		for _, l := range list[i].lines {
+			if l.file == "memory.max" || l.file == "memory.high" {
+				if n, err := strconv.ParseInt(l.value, 10, 64); err == nil && n < startRoom {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // JoinStep is init's step through the doors, which are known only when it is made.
 func JoinStep(doors func() []int) step.Step {
 	return step.Step{Actor: step.Init, Stage: "cgroup", Lab: 1,
 		Do: func() error { return Join(doors()) },
 		Say: func() (string, string) {
-			return "join the cgroups", fmt.Sprintf(`write("…/tasks", "0") of %d hierarchies`, len(doors()))
+			return "join the cgroups", `write("…/tasks", "0") in each hierarchy; on v2, write("…/cgroup.procs", "0")`
 		}}
 }

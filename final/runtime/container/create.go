@@ -165,7 +165,6 @@ func (c *creation) plan() error {
 	c.cfg = &config{ID: o.ID, Explain: c.explain != nil, Rootfs: rootfs.FromSpec(spec, dir)}
 	c.cfg.Rootfs.NoPivot, c.cfg.Rootfs.Rootless = o.NoPivot, c.rootless()
 	c.cfg.Rootfs.Cgroups = hierarchies(group)
-	c.cfg.CgroupNamespace = c.ns.New&unix.CLONE_NEWCGROUP != 0 && !group.Pure()
 	c.cfg.Process = process.Config{
 		Process: spec.Process, ID: o.ID, Hostname: spec.Hostname, Domainname: spec.Domainname, Personality: spec.Linux.Personality,
 		UserNamespace: has(spec, specs.UserNamespace), NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, ListenFDs: listenFDs(), ConsoleSocket: -1, Report: -1, Notify: -1,
@@ -174,8 +173,10 @@ func (c *creation) plan() error {
 		c.cfg.Hooks = len(spec.Hooks.Prestart)+len(spec.Hooks.CreateRuntime) > 0
 		c.cfg.CreateContainer, c.cfg.StartContainer = spec.Hooks.CreateContainer, spec.Hooks.StartContainer
 	}
-	if !group.Pure() {
+	if group.ByDoor() { // what is to be the root of init's cgroups is known when it is there
 		c.cfg.Files.Doors = len(group.Hierarchies)
+		c.cfg.CgroupNamespace = c.ns.New&unix.CLONE_NEWCGROUP != 0
+		c.ns.New &^= unix.CLONE_NEWCGROUP
 	}
 	if err := o.checkTerminal(spec.Process); err != nil {
 		return err

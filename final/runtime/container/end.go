@@ -148,5 +148,9 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	if s := c.Status(); s == specs.StateStopped {
 		return fmt.Errorf("container not running: it is %s", s)
 	}
-	return c.st.Cgroup.Set(r)
+	small := c.st.Cgroup.Small
+	if err := c.st.Cgroup.Set(r); err != nil || c.st.Cgroup.Small == small {
+		return err
+	}
+	return c.dir.Save(c.st)
 }

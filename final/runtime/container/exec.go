@@ -225,7 +225,7 @@ func (e *execution) plan() error {
 	if err := process.Check(&e.cfg.Process, nil); err != nil {
 		return err
 	}
-	if !e.group.Pure() {
+	if e.group.ByDoor() {
 		doors, err := e.group.Doors()
 		if err != nil {
 			return err

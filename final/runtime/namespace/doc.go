@@ -32,7 +32,7 @@
 //   - Nor is a process root in there because its maps say so. It must become uid 0, or execve takes its
 //     capabilities; and until then what it makes has an owner that is nobody inside.
 //   - A cgroup namespace takes its maker's cgroup for the root of all: first the cgroup, then the namespace.
-//     With cgroup v2 both come with the clone (CLONE_INTO_CGROUP). With v1 init must wait (Late).
+//     With cgroup v2 both come with the clone (CLONE_INTO_CGROUP). With v1 init makes it itself, later.
 //   - A time namespace is set before it has processes. unshare makes it for the children only, the
 //     offsets are written, and then setns enters.
 //

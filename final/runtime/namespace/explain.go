@@ -26,16 +26,16 @@ func (c *Config) Say(cgroup bool) (what, call string) {
 	if words != nil {
 		what += " in " + strings.Join(words, " and ") + " namespaces"
 	}
-	late, into := c.Late(-1), uintptr(0)
+	into := uintptr(0)
 	if cgroup {
-		late, into = 0, unix.CLONE_INTO_CGROUP
+		into = unix.CLONE_INTO_CGROUP
 	}
-	now := inClone(c.New, late)
+	now := inClone(c.New)
 	calls = append(calls, "clone3("+Flags(now|into)+")")
 	if c.New&unix.CLONE_NEWUSER != 0 {
 		calls = append(calls, fmt.Sprintf("write(uid_map, %q)", mapText(c.UIDs)), fmt.Sprintf("write(gid_map, %q)", mapText(c.GIDs)))
 	}
-	if left := c.New &^ now &^ late; left != 0 {
+	if left := c.New &^ now; left != 0 {
 		calls = append(calls, "unshare("+Flags(left)+")")
 	}
 	if len(c.Offsets) > 0 {

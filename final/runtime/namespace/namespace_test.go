@@ -139,15 +139,6 @@ func TestStartNew(t *testing.T) {
 	}
 }
 
-// Without a cgroup to be born in, the cgroup namespace is init's to make.
-func TestStartLate(t *testing.T) {
-	c := &Config{New: unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS}
-	seen := report(t, c.Start)
-	requireNew(t, unix.CLONE_NEWUTS, seen)
-	require.EqualValues(t, unix.CLONE_NEWCGROUP, c.Late(-1))
-	require.Zero(t, c.Late(3))
-}
-
 func TestStartTime(t *testing.T) {
 	c := &Config{New: unix.CLONE_NEWTIME | unix.CLONE_NEWPID, Offsets: map[string]specs.LinuxTimeOffset{
 		"boottime": {Secs: 100, Nanosecs: 5}, "monotonic": {Secs: -1}}}

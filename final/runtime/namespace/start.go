@@ -35,8 +35,11 @@ const share = unix.CLONE_VM | unix.CLONE_VFORK
 // makes after it entered a user namespace belongs to that. The first makes init its own sibling
 // (CLONE_PARENT), and ends.
 //
-// In a user namespace init begins as its root. The cgroup namespace is not made if cmd.Cgroup is -1:
-// see Late.
+// In a user namespace init begins as its root.
+//
+// A cgroup namespace shows the cgroup that its maker is in as the root. With cmd.Cgroup that is the one in
+// which init is born, even in the clone (the kernel's cgroup_post_fork). Whoever moves init later leaves
+// CLONE_NEWCGROUP out of New, and has init make it itself.
 func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 	joins, err := openAll(c.Join)
 	if err != nil {
@@ -55,23 +58,23 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 	if (joined|c.New)&alone == 0 {
 		p.Clone.Flags |= share
 	}
-	made, now, late := c.New, uintptr(0), c.Late(cmd.Cgroup) // what init makes, which of that in the clone, and what not yet
+	made, now := c.New, uintptr(0) // what init makes, and which of that in the clone
 	if joined != 0 {
 		if err := c.join(p, joins, &made); err != nil {
 			return 0, -1, err
 		}
-		now = inClone(made, late)
+		now = inClone(made)
 		p.second.Flags |= uint64(now)
 		if made&alone == 0 {
 			p.second.Flags |= share
 		}
 		p.grandchild()
 	} else {
-		now = inClone(made, late)
+		now = inClone(made)
 		p.Clone.Flags |= uint64(now)
 	}
 	p.place(cmd.Cgroup)
-	if err := c.make(p, made, made&^now&^late); err != nil {
+	if err := c.make(p, made, made&^now); err != nil {
 		return 0, -1, err
 	}
 	if err := p.exec(cmd); err != nil {
@@ -91,11 +94,11 @@ func (c *Config) Start(cmd *Command) (pid, pidfd int, err error) {
 // namespace the others wait until the process is root in it: what it makes before would show an owner
 // that does not exist inside (the root of a mqueue file system, for one). A time namespace would be
 // entered by the clone, and then it is too late to set its clocks.
-func inClone(made, late uintptr) uintptr {
+func inClone(made uintptr) uintptr {
 	if made&unix.CLONE_NEWUSER != 0 {
 		return made & (unix.CLONE_NEWUSER | unix.CLONE_NEWPID)
 	}
-	return made &^ unix.CLONE_NEWTIME &^ late
+	return made &^ unix.CLONE_NEWTIME
 }
 
 // join appends what the first process does. If it enters a user namespace, it makes the time namespace,
@@ -207,18 +210,6 @@ func (c *Config) offsets() (text string) {
 		}
 	}
 	return text
-}
-
-// Late returns the flags of namespaces that Start leaves to init: a cgroup namespace shows the cgroup
-// that its maker is in as the root, and with cgroup v1 the runtime puts init into its cgroups only
-// after Start. Init makes it when it is told that it is in place, on the thread that will call execve.
-// With cgroup v2 alone, where init is born in its cgroup, it is not too early in the clone: the kernel
-// takes the new process's cgroup for the root (cgroup_post_fork).
-func (c *Config) Late(cgroup int) uintptr {
-	if cgroup >= 0 {
-		return 0
-	}
-	return c.New & unix.CLONE_NEWCGROUP
 }
 
 // pidfdOf returns a pidfd for our own child, whose pid is not given to another before we wait for it.
