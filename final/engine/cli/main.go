@@ -68,7 +68,7 @@ func commands() map[string]maker {
 		"pull": pullCommand, "push": pushCommand, "login": loginCommand, "logout": logoutCommand,
 		"volume": volumeCommand, "container": containerCommand, "image": imageCommand,
 		"version": versionCommand, "info": infoCommand, "system": systemCommand,
-		"network-release": releaseCommand,
+		"network-release": releaseCommand, "build": buildCommand, "builder": builderCommand,
 	}
 }
 

@@ -123,3 +123,15 @@ func contains(list []string, s string) bool {
 	}
 	return false
 }
+
+// Owner returns the user and group that USER or USER:GROUP means, names or numbers, in a root. Without a group, that is the user's own
+// if it has a name, or else the number is the same.
+func Owner(root *inroot.Dir, text string) (uid, gid uint32, err error) {
+	user, _, err := findUser(root, text, nil)
+	if _, _, ok := strings.Cut(text, ":"); !ok && err == nil && user.GID == 0 {
+		if n, isNumber := number(text); isNumber {
+			user.GID = n
+		}
+	}
+	return user.UID, user.GID, err
+}

@@ -176,6 +176,18 @@ func (s *Store) Add(config Config, layers []v1.Descriptor, name string) (*Image,
 
 // AddConfig is Add for a config that is JSON already, and must keep its digest.
 func (s *Store) AddConfig(config []byte, layers []v1.Descriptor, name string) (*Image, error) {
+	img, err := s.write(config, layers)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		img.Names = []string{name}
+	}
+	return img, s.SetName(name, img.Manifest, "")
+}
+
+// write writes the blobs of an image, its config and its manifest. Nothing refers to them yet.
+func (s *Store) write(config []byte, layers []v1.Descriptor) (*Image, error) {
 	cfg, err := s.WriteBlob(v1.MediaTypeImageConfig, config)
 	if err != nil {
 		return nil, err
@@ -191,13 +203,8 @@ func (s *Store) AddConfig(config []byte, layers []v1.Descriptor, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	if img.Manifest, err = s.WriteBlob(v1.MediaTypeImageManifest, data); err != nil {
-		return nil, err
-	}
-	if name != "" {
-		img.Names = []string{name}
-	}
-	return img, s.SetName(name, img.Manifest, "")
+	img.Manifest, err = s.WriteBlob(v1.MediaTypeImageManifest, data)
+	return img, err
 }
 
 // Chain returns the chain ids of an image's layers, the lowest first.

@@ -36,7 +36,7 @@ func (s *Store) Forget(img *Image) error {
 	})
 }
 
-// Sweep removes all blobs and layers that neither the index nor one of the manifests in used, the containers', refers
+// Sweep removes all blobs and layers that neither the index nor one of the manifests in used, the containers', nor the build cache refers
 // to, and what was being made when its maker was killed. It returns the bytes that are free now, and the digests of the
 // blobs. It takes the store alone, so nobody is making anything.
 func (s *Store) Sweep(used func() ([]digest.Digest, error)) (freed int64, gone []digest.Digest, err error) {
@@ -53,6 +53,11 @@ func (s *Store) Sweep(used func() ([]digest.Digest, error)) (freed int64, gone [
 	if err != nil {
 		return 0, nil, err
 	}
+	cached, err := s.cached()
+	if err != nil {
+		return 0, nil, err
+	}
+	manifests = append(manifests, cached...)
 	for _, d := range index.Manifests {
 		manifests = append(manifests, d.Digest)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"sort"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,13 +17,17 @@ import (
 
 // Pack writes a directory of overlayfs, a container's changes or a layer, as an uncompressed archive to w. Owners, modes,
 // times, hard links and the extended attributes that Apply takes are kept; sockets are left out, as no archive has them.
-func Pack(w io.Writer, dir string) error {
+func Pack(w io.Writer, dir string) error { return PackUntil(w, dir, time.Time{}) }
+
+// PackUntil is Pack, but no file in the archive is younger than latest, if that is not zero: then the same files make the same archive,
+// whenever they were made (https://reproducible-builds.org/specs/source-date-epoch).
+func PackUntil(w io.Writer, dir string, latest time.Time) error {
 	root, err := inroot.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	p := &packer{tar: tar.NewWriter(w), links: map[inode]string{}}
+	p := &packer{tar: tar.NewWriter(w), links: map[inode]string{}, latest: latest}
 	if err := p.directory(root.FD(), ""); err != nil {
 		return err
 	}
@@ -33,8 +38,9 @@ func Pack(w io.Writer, dir string) error {
 type inode struct{ dev, ino uint64 }
 
 type packer struct {
-	tar   *tar.Writer
-	links map[inode]string // files with several names that are in the archive already
+	tar    *tar.Writer
+	links  map[inode]string // files with several names that are in the archive already
+	latest time.Time
 }
 
 // directory writes what is in a directory, in the order of names. path is "" or ends with a slash.
@@ -84,6 +90,9 @@ func (p *packer) entry(parent int, at, name string) error {
 	h := Header(&st, at+name)
 	if h == nil {
 		return nil
+	}
+	if !p.latest.IsZero() && h.ModTime.After(p.latest) {
+		h.ModTime = p.latest
 	}
 	if st.Nlink > 1 && h.Typeflag != tar.TypeDir {
 		id := inode{st.Dev, st.Ino}
