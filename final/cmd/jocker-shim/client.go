@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -147,6 +149,10 @@ func (cs *clients) serve(client *client, c *container) {
 			if pid := c.pid.Load(); pid != 0 {
 				unix.Kill(int(pid), unix.Signal(data[0]))
 			}
+		case kind == shim.Policy:
+			c.setPolicy(string(data))
+		case kind == shim.Rename:
+			c.rename(string(data))
 		case io == nil:
 		case kind == shim.Input && client.want&shim.WantInput != 0:
 			io.write(data)
@@ -164,4 +170,26 @@ func (cs *clients) serve(client *client, c *container) {
 		io.eof()
 	}
 	cs.drop(client)
+}
+
+// setPolicy takes another restart policy: NAME or NAME:RETRIES.
+func (c *container) setPolicy(text string) {
+	name, retries, _ := strings.Cut(text, ":")
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.Restart = name
+	c.MaxRetries, _ = strconv.Atoi(retries)
+}
+
+// rename takes another name. A container that goes with its end has a link of this name among what is removed.
+func (c *container) rename(name string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	old := "/names/" + c.Name
+	for i, path := range c.Remove {
+		if strings.HasSuffix(path, old) {
+			c.Remove[i] = strings.TrimSuffix(path, old) + "/names/" + name
+		}
+	}
+	c.Name = name
 }

@@ -2,17 +2,17 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"jocker/final/engine/event"
 	"jocker/final/engine/shim"
 )
 
@@ -23,11 +23,16 @@ type container struct {
 	log     *log
 	io      atomic.Pointer[stdio] // nil between two runs
 	limits  *limits
-	state   shim.State
+	health  *health                 // nil if nothing is probed, and between two runs
 	exits   map[int]unix.WaitStatus // of children that nobody has asked for yet
 	halted  atomic.Bool             // somebody stops it
+	revived atomic.Bool             // it is stopped in order to be started again
 	pid     atomic.Int64            // of its first process, for signals; 0 if there is none
 	wakes   int                     // restarts without a good run between them
+	reaper  reaper
+
+	state shim.State // while the container runs, the probes' to change
+	lock  sync.Mutex // for what clients change: the name, the restart policy
 }
 
 // up creates and starts the container.
@@ -65,22 +70,46 @@ func (c *container) up() (err error) {
 	c.state.ExitCode, c.state.OOMKilled, c.state.KilledBy = 0, false, ""
 	c.state.StartedAt, c.state.FinishedAt = time.Now(), time.Time{}
 	c.pid.Store(int64(pid))
-	return c.save()
+	if c.Health.Interval != 0 {
+		c.state.Health, c.state.FailingStreak = shim.Starting, 0
+	}
+	if err = c.save(); err != nil {
+		return err
+	}
+	c.event("start")
+	if c.Health.Interval != 0 {
+		c.health = startHealth(c)
+	}
+	return nil
 }
 
 // down waits for the end of the container, and says whether it is to be started again; by then it is time.
 func (c *container) down() (again bool) {
 	status := c.wait(c.state.Pid)
 	c.pid.Store(0)
+	if c.health != nil {
+		c.health.end()
+		c.health = nil
+	}
 	c.state.ExitCode = exitCode(status)
 	c.state.FinishedAt = time.Now()
 	c.state.OOMKilled, c.state.KilledBy = c.limits.verdict(status)
+	if c.state.OOMKilled {
+		c.event("oom")
+	}
 	c.cleanUp()
 	c.state.Pid, c.state.PidStart = 0, 0
 	c.state.Stopped = c.halted.Load()
-	if !c.restarts() {
+	if c.state.Health != "" {
+		c.state.Health = shim.Unhealthy // as Docker has it: who does not run is not well
+	}
+	again = c.restarts()
+	if !again {
 		c.state.Status = shim.Exited
 		c.unlink()
+	}
+	c.event("die", "execDuration", strconv.Itoa(int(c.state.FinishedAt.Sub(c.state.StartedAt).Seconds())), "exitCode", strconv.Itoa(c.state.ExitCode))
+	if !again {
 		c.save()
 		return false
 	}
@@ -106,6 +135,11 @@ func (c *container) restarts() bool {
 	if c.halted.Load() {
 		return false
 	}
+	if c.revived.Swap(false) {
+		return true
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	switch c.Restart {
 	case "always", "unless-stopped":
 		return true
@@ -150,12 +184,40 @@ func (c *container) unlink() {
 // end tells everybody that it is over.
 func (c *container) end() error {
 	c.remove()
+	if len(c.Remove) > 0 {
+		c.event("destroy")
+	}
 	c.clients.close([]byte{shim.Exit, byte(c.state.ExitCode), 0})
 	return nil
 }
 
 // save writes the state down.
 func (c *container) save() error { return c.state.Save(c.Dir + "/state.json") }
+
+// event tells those who look on what has happened. That they can't be told stops nothing.
+func (c *container) event(action string, more ...string) {
+	c.lock.Lock()
+	pairs := append([]string{"image", c.Image, "name", c.Name}, more...)
+	c.lock.Unlock()
+	event.Log(c.Events).Append(event.Event{Type: "container", Action: action, ID: c.ID, Attributes: event.Pairs(pairs...)})
+}
+
+// terminate asks the container to stop, and kills it when its time is over.
+func (c *container) terminate() {
+	pid := c.pid.Load()
+	if pid == 0 {
+		return
+	}
+	unix.Kill(int(pid), unix.Signal(c.StopSignal))
+	if c.StopTimeout < 0 {
+		return
+	}
+	time.AfterFunc(time.Duration(c.StopTimeout)*time.Second, func() {
+		if c.pid.Load() == pid {
+			unix.Kill(int(pid), unix.SIGKILL)
+		}
+	})
+}
 
 // remove removes the container, if it is to go with its end.
 func (c *container) remove() {
@@ -214,46 +276,4 @@ func lastMessage(path string, status unix.WaitStatus) string {
 		return rest
 	}
 	return "it ended with code " + strconv.Itoa(exitCode(status)) + " and said nothing"
-}
-
-// spawn starts a program with files as its standard input, output and error; without files it has /dev/null.
-func spawn(path string, argv []string, files []uintptr) (pid int, err error) {
-	if files == nil {
-		null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
-		if err != nil {
-			return 0, err
-		}
-		defer null.Close()
-		files = []uintptr{null.Fd(), null.Fd(), null.Fd()}
-	}
-	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: files})
-}
-
-// wait waits for the end of a child. Others that end meanwhile, strangers' orphans among them, are reaped as well.
-func (c *container) wait(pid int) unix.WaitStatus {
-	for {
-		if status, ok := c.exits[pid]; ok {
-			delete(c.exits, pid)
-			return status
-		}
-		var status unix.WaitStatus
-		got, err := unix.Wait4(-1, &status, 0, nil)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return unix.WaitStatus(255 << 8) // it is not our child; the runtime has not let go of it
-		}
-		if got == pid || got == c.state.Pid || c.state.Pid == 0 {
-			c.exits[got] = status
-		}
-	}
-}
-
-// exitCode is a shell's: that of the program, or 128 and the signal's number.
-func exitCode(status unix.WaitStatus) int {
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

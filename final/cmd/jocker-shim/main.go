@@ -3,6 +3,7 @@
 // Synopsis:
 //
 //	jocker-shim -id ID -dir DIR -run DIR -runtime PROGRAM -root DIR [OPTIONS]
+//	jocker-shim init -- PROGRAM [ARGUMENT...]
 //
 // Description:
 //
@@ -17,10 +18,13 @@
 // How to read it:
 //
 //	life.go    create, start, wait, delete, again
+//	reap.go    children and their ends
+//	health.go  how it is: probes
 //	stdio.go   pipes and terminals
 //	log.go     the log and its rotation
 //	client.go  who is attached
 //	limit.go   which limit killed it
+//	init.go    something else: the first process of a container with --init
 package main
 
 import (
@@ -37,6 +41,9 @@ import (
 func main() {
 	// There are as many shims as containers: garbage is collected early.
 	debug.SetGCPercent(20)
+	if len(os.Args) > 1 && os.Args[1] == "init" {
+		os.Exit(initProcess(os.Args[2:]))
+	}
 	o, err := shim.Parse(os.Args[1:])
 	if err == nil {
 		err = run(o)

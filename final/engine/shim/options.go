@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Options are what a shim is told. It gets them as arguments: `ps` shows how a container was started.
@@ -25,10 +26,32 @@ type Options struct {
 	MaxRetries int    // of on-failure; 0: no limit
 	Restarts   int    // how often it was restarted before
 
+	Name   string // of the container, and its image's: for events
+	Image  string
+	Events string // the log of events
+
+	StopSignal  int // what asks it to stop, and how many seconds it has then; -1: for ever
+	StopTimeout int
+	Health      Health
+
 	Remove []string // the container goes with its end: what is removed, the container's directory first
 	Unlink []string // links that are removed when the container stops: its address
 	Engine []string // a command that is executed when it stops; nil if there is nothing to do
 }
+
+// Health says how a shim finds out whether its container does its work. It has a probe if Interval is not 0: the process in
+// the file ProbeFile of the container's directory, in the OCI's words.
+type Health struct {
+	Interval      time.Duration // between the end of a probe and the next
+	Timeout       time.Duration // of one probe
+	StartPeriod   time.Duration // failures do not count so long, as the container is still getting up
+	StartInterval time.Duration // between probes, meanwhile
+	Retries       int           // failures, one after the other, that make it unhealthy
+	OnFailure     string        // what happens then: "", kill, restart, stop
+}
+
+// ProbeFile is the file with the probe's process.
+const ProbeFile = "probe.json"
 
 // Args returns the options as arguments.
 func (o *Options) Args() []string {
@@ -57,6 +80,17 @@ func (o *Options) Args() []string {
 	text("-restart", o.Restart)
 	number("-retries", int64(o.MaxRetries))
 	number("-restarts", int64(o.Restarts))
+	text("-name", o.Name)
+	text("-image", o.Image)
+	text("-events", o.Events)
+	number("-stop-signal", int64(o.StopSignal))
+	number("-stop-timeout", int64(o.StopTimeout))
+	number("-health-interval", int64(o.Health.Interval))
+	number("-health-timeout", int64(o.Health.Timeout))
+	number("-health-start-period", int64(o.Health.StartPeriod))
+	number("-health-start-interval", int64(o.Health.StartInterval))
+	number("-health-retries", int64(o.Health.Retries))
+	text("-health-on-failure", o.Health.OnFailure)
 	for _, path := range o.Remove {
 		text("-remove", path)
 	}
@@ -73,9 +107,12 @@ func (o *Options) Args() []string {
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
 	texts := map[string]*string{"-id": &o.ID, "-dir": &o.Dir, "-run": &o.RunDir, "-runtime": &o.Runtime, "-root": &o.Root,
-		"-restart": &o.Restart}
+		"-restart": &o.Restart, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
 	flags := map[string]*bool{"-systemd": &o.Systemd, "-tty": &o.TTY, "-stdin": &o.Stdin, "-stdin-once": &o.StdinOnce}
-	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts}
+	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts,
+		"-stop-signal": &o.StopSignal, "-stop-timeout": &o.StopTimeout, "-health-retries": &o.Health.Retries}
+	times := map[string]*time.Duration{"-health-interval": &o.Health.Interval, "-health-timeout": &o.Health.Timeout,
+		"-health-start-period": &o.Health.StartPeriod, "-health-start-interval": &o.Health.StartInterval}
 	for i := 0; i < len(args); i++ {
 		name := args[i]
 		if p, ok := flags[name]; ok {
@@ -92,6 +129,10 @@ func Parse(args []string) (*Options, error) {
 			*texts[name] = value
 		case numbers[name] != nil:
 			*numbers[name], err = strconv.Atoi(value)
+		case times[name] != nil:
+			var n int64
+			n, err = strconv.ParseInt(value, 10, 64)
+			*times[name] = time.Duration(n)
 		case name == "-log-size":
 			o.LogSize, err = strconv.ParseInt(value, 10, 64)
 		case name == "-remove":
@@ -107,8 +148,8 @@ func Parse(args []string) (*Options, error) {
 			return nil, fmt.Errorf("%s %s: %w", name, value, err)
 		}
 	}
-	for name, p := range texts {
-		if *p == "" && name != "-restart" {
+	for _, name := range []string{"-id", "-dir", "-run", "-runtime", "-root"} {
+		if *texts[name] == "" {
 			return nil, fmt.Errorf("%s is missing; jocker-shim is started by jocker, as %s", name, strings.Join((&Options{}).Args(), " "))
 		}
 	}

@@ -22,6 +22,8 @@ const (
 	Resize = 'r' // the terminal's size: rows and columns, 16 bits each
 	Signal = 'k' // send this signal, a byte, to the container's first process
 	Halt   = 's' // somebody stops it: do not restart
+	Policy = 'p' // the restart policy is another: its name, and behind a colon the number of retries
+	Rename = 'n' // the container's name is another
 
 	// The shim says
 	Output  = 'o' // what came from standard output

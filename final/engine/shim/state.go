@@ -31,19 +31,29 @@ type State struct {
 	FinishedAt time.Time
 	Restarts   int
 	Stopped    bool // by somebody, so unless-stopped does not start it again
+
+	Health        string // starting, healthy, unhealthy; "" if nothing is probed
+	FailingStreak int    // probes that failed, one after the other
 }
+
+// How a container feels.
+const (
+	Starting  = "starting"
+	Healthy   = "healthy"
+	Unhealthy = "unhealthy"
+)
 
 // JSON returns the state as JSON.
 func (s *State) JSON() []byte {
 	b := append([]byte(nil), `{"Status":`...)
-	b = appendString(b, s.Status)
+	b = AppendString(b, s.Status)
 	number := func(name string, n uint64) {
 		b = append(append(b, ",\""+name+"\":"...), strconv.FormatUint(n, 10)...)
 	}
 	flag := func(name string, v bool) {
 		b = append(append(b, ",\""+name+"\":"...), strconv.FormatBool(v)...)
 	}
-	text := func(name, v string) { b = appendString(append(b, ",\""+name+"\":"...), v) }
+	text := func(name, v string) { b = AppendString(append(b, ",\""+name+"\":"...), v) }
 	moment := func(name string, t time.Time) {
 		b = append(t.UTC().AppendFormat(append(b, ",\""+name+"\":\""...), time.RFC3339Nano), '"')
 	}
@@ -59,11 +69,13 @@ func (s *State) JSON() []byte {
 	moment("FinishedAt", s.FinishedAt)
 	number("Restarts", uint64(s.Restarts))
 	flag("Stopped", s.Stopped)
+	text("Health", s.Health)
+	number("FailingStreak", uint64(s.FailingStreak))
 	return append(b, "}\n"...)
 }
 
-// appendString appends a JSON string.
-func appendString(b []byte, s string) []byte {
+// AppendString appends a JSON string.
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s { // what is not UTF-8 becomes U+FFFD
 		switch {
