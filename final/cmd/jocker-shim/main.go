@@ -4,6 +4,7 @@
 //
 //	jocker-shim -id ID -dir DIR -run DIR -runtime PROGRAM -root DIR [OPTIONS]
 //	jocker-shim init -- PROGRAM [ARGUMENT...]
+//	jocker-shim drain <TERMINAL
 //
 // Description:
 //
@@ -29,6 +30,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -43,6 +45,11 @@ func main() {
 	debug.SetGCPercent(20)
 	if len(os.Args) > 1 && os.Args[1] == "init" {
 		os.Exit(initProcess(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "drain" {
+		// Somebody pressed the detach keys of an `exec`: the program would be hung up on if nobody had its terminal.
+		io.Copy(io.Discard, os.Stdin)
+		return
 	}
 	o, err := shim.Parse(os.Args[1:])
 	if err == nil {

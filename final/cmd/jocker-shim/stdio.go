@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ type stdio struct {
 	input         *os.File // we write
 	output, fault *os.File // we read; both are the terminal's master side
 	theirs        []*os.File
-	socket        int // where the runtime sends the master side
+	socket        *os.File // where the runtime sends the master side; nil without a terminal
 	done          sync.WaitGroup
 	lock          sync.Mutex // for input
 	once          bool
@@ -28,7 +27,7 @@ const consoleSocket = "console.sock"
 
 // openStdio makes them.
 func openStdio(o *shim.Options) (s *stdio, err error) {
-	s = &stdio{dir: o.RunDir, tty: o.TTY, once: o.StdinOnce, socket: -1}
+	s = &stdio{dir: o.RunDir, tty: o.TTY, once: o.StdinOnce}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -40,7 +39,10 @@ func openStdio(o *shim.Options) (s *stdio, err error) {
 	}
 	s.theirs = []*os.File{null, null, null}
 	if o.TTY {
-		s.socket, err = shim.Listen(o.RunDir, consoleSocket, unix.SOCK_STREAM)
+		fd, err := shim.Listen(o.RunDir, consoleSocket, unix.SOCK_STREAM)
+		if err == nil {
+			s.socket = os.NewFile(uintptr(fd), consoleSocket)
+		}
 		return s, err
 	}
 	if o.Stdin {
@@ -76,26 +78,10 @@ func (s *stdio) created() error {
 		return nil
 	}
 	// The runtime connected before it ended, so nobody has to wait here.
-	fd, _, err := unix.Accept4(s.socket, unix.SOCK_CLOEXEC)
-	if err != nil {
-		return fmt.Errorf("the runtime sent no terminal: %w", os.NewSyscallError("accept", err))
+	var err error
+	if s.output, err = shim.AcceptTerminal(s.socket); err != nil {
+		return err
 	}
-	defer unix.Close(fd)
-	data, oob := make([]byte, 256), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(fd, data, oob, unix.MSG_CMSG_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("recvmsg", err)
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		return fmt.Errorf("the runtime sent no terminal: %d control messages, %w", len(messages), err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return fmt.Errorf("the runtime sent no terminal: %d descriptors, %w", len(fds), err)
-	}
-	unix.SetNonblock(fds[0], true)
-	s.output = os.NewFile(uintptr(fds[0]), "terminal")
 	s.input = s.output
 	return nil
 }
@@ -148,13 +134,8 @@ func (s *stdio) eof() {
 
 // resize sets the size of the terminal.
 func (s *stdio) resize(rows, columns uint16) {
-	if !s.tty || s.output == nil {
-		return
-	}
-	if raw, err := s.output.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns})
-		})
+	if s.tty && s.output != nil {
+		shim.SetSize(s.output, rows, columns)
 	}
 }
 
@@ -167,8 +148,8 @@ func (s *stdio) close() {
 	for _, f := range s.theirs {
 		f.Close()
 	}
-	if s.socket >= 0 {
-		unix.Close(s.socket)
+	if s.socket != nil {
+		s.socket.Close()
 		os.Remove(s.socketPath())
 	}
 	for _, f := range []*os.File{s.output, s.fault} {

@@ -21,6 +21,7 @@ type attachOptions struct {
 	tty, input bool
 	proxy      bool // signals that we get are the container's
 	keys       string
+	quiet      map[byte]bool // of shim.Output and shim.Errors, what is not to be seen
 }
 
 // check says whether our standard input can be the container's terminal.
@@ -31,6 +32,29 @@ func (o attachOptions) check(tty, input bool) error {
 	if tty && input && !isTerminal(0) {
 		return errors.New("the input device is not a TTY")
 	}
+	return nil
+}
+
+// streams reads the list of -a: the streams that are connected, all if it is empty.
+func (o *attachOptions) streams(list []string) error {
+	if len(list) == 0 {
+		return nil
+	}
+	input := false
+	o.quiet = map[byte]bool{shim.Output: true, shim.Errors: true}
+	for _, name := range list {
+		switch strings.ToLower(name) {
+		case "stdin":
+			input = true
+		case "stdout":
+			o.quiet[shim.Output] = false
+		case "stderr":
+			o.quiet[shim.Errors] = false
+		default:
+			return fmt.Errorf("invalid argument %q for -a: valid streams are STDIN, STDOUT and STDERR", name)
+		}
+	}
+	o.input = o.input && input
 	return nil
 }
 
@@ -83,12 +107,13 @@ func attach(conn *shim.Conn, o attachOptions) (code int, err error) {
 				return 0, &exitError{125, errors.New("the container's shim has gone: it was killed; `jocker ps -a` tells what is left of the container")}
 			}
 		}
-		switch kind {
-		case shim.Output:
+		switch {
+		case o.quiet[kind]:
+		case kind == shim.Output:
 			os.Stdout.Write(data)
-		case shim.Errors:
+		case kind == shim.Errors:
 			os.Stderr.Write(data)
-		case shim.Exit:
+		case kind == shim.Exit:
 			if len(data) == 2 && data[1] == 0 {
 				return int(data[0]), nil
 			}
@@ -99,23 +124,15 @@ func attach(conn *shim.Conn, o attachOptions) (code int, err error) {
 // copyInput sends our standard input. It returns true if the keys to detach were pressed.
 func copyInput(conn *shim.Conn, tty bool, keys []byte) (detached bool) {
 	buffer := make([]byte, shim.MaxData)
-	var held []byte // the beginning of the sequence, not sent yet
+	d := detacher{keys: keys}
+	if !tty {
+		d.keys = nil
+	}
 	for {
 		n, err := os.Stdin.Read(buffer)
-		data := buffer[:n]
-		if tty && len(keys) > 0 {
-			data = append(append([]byte{}, held...), data...)
-			if i := bytes.Index(data, keys); i >= 0 {
-				return true
-			}
-			held = nil
-			for k := min(len(keys)-1, len(data)); k > 0; k-- {
-				if bytes.HasSuffix(data, keys[:k]) {
-					held = append(held, keys[:k]...)
-					data = data[:len(data)-k]
-					break
-				}
-			}
+		data, detached := d.take(buffer[:n])
+		if detached {
+			return true
 		}
 		for len(data) > 0 {
 			part := data[:min(len(data), shim.MaxData)]
@@ -129,6 +146,31 @@ func copyInput(conn *shim.Conn, tty bool, keys []byte) (detached bool) {
 			return false
 		}
 	}
+}
+
+// A detacher looks for the keys to detach in what is typed.
+type detacher struct {
+	keys []byte
+	held []byte // the beginning of the sequence, not passed on yet
+}
+
+// take returns what is to be passed on of data, and true if the sequence is complete.
+func (d *detacher) take(data []byte) (pass []byte, detached bool) {
+	if len(d.keys) == 0 {
+		return data, false
+	}
+	data = append(append([]byte{}, d.held...), data...)
+	if bytes.Contains(data, d.keys) {
+		return nil, true
+	}
+	d.held = nil
+	for k := min(len(d.keys)-1, len(data)); k > 0; k-- {
+		if bytes.HasSuffix(data, d.keys[:k]) {
+			d.held = append(d.held, d.keys[:k]...)
+			return data[:len(data)-k], false
+		}
+	}
+	return data, false
 }
 
 // watchSignals passes on the terminal's size, and signals.

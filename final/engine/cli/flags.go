@@ -1,15 +1,6 @@
 package cli
 
 import (
-	"bufio"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"jocker/final/engine/container"
@@ -27,6 +18,8 @@ type createFlags struct {
 	logOptions                                 []string
 	restart                                    string
 	stopTimeout                                int
+	attach                                     []string
+	health                                     healthFlags
 	o                                          container.CreateOptions
 }
 
@@ -94,6 +87,8 @@ func (f *createFlags) add(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.logOptions, "log-opt", nil, "Log driver options: max-size, max-file")
 	s.IntVar(&h.OomScoreAdj, "oom-score-adj", 0, "Tune host's OOM preferences (-1000 to 1000)")
 	s.StringArrayVar(&f.annotations, "annotation", nil, "Add an annotation to the container (passed through to the OCI runtime)")
+	s.StringArrayVarP(&f.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
+	f.health.add(s)
 	s.Lookup("net").Hidden = true
 }
 
@@ -111,6 +106,9 @@ func (f *createFlags) options(flags *pflag.FlagSet, command []string) (o contain
 	if flags.Changed("stop-timeout") {
 		c.StopTimeout = &f.stopTimeout
 	}
+	if err := f.readHealth(flags); err != nil {
+		return o, err
+	}
 	steps := []func() error{f.readEnv, f.readLabels, f.readSizes, f.readMounts, f.readPorts, f.readDevices, f.readPairs, f.readRestart, f.checkModes}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -119,255 +117,4 @@ func (f *createFlags) options(flags *pflag.FlagSet, command []string) (o contain
 	}
 	h.ContainerIDFile = f.cidFile
 	return f.o, h.Resources.Check()
-}
-
-func (f *createFlags) readEnv() error {
-	env, err := readLists(f.envFiles, f.env)
-	if err != nil {
-		return err
-	}
-	for _, e := range env {
-		name, _, hasValue := strings.Cut(e, "=")
-		if name == "" {
-			return fmt.Errorf("invalid environment variable: %s", e)
-		}
-		if !hasValue {
-			value, ok := os.LookupEnv(name) // the caller's, if it has one
-			if !ok {
-				continue
-			}
-			e = name + "=" + value
-		}
-		f.o.Config.Env = append(f.o.Config.Env, e)
-	}
-	return nil
-}
-
-func (f *createFlags) readLabels() error {
-	labels, err := readLists(f.labelFiles, f.labels)
-	f.o.Config.Labels = pairs(labels)
-	return err
-}
-
-// readLists returns the lines of files, without comments and empty ones, and then the words of a list.
-func readLists(files, words []string) (all []string, err error) {
-	for _, name := range files {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			if line := strings.TrimLeft(lines.Text(), " \t"); line != "" && line[0] != '#' {
-				all = append(all, line)
-			}
-		}
-		file.Close()
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return append(all, words...), nil
-}
-
-// pairs reads NAME=VALUE.
-func pairs(list []string) map[string]string {
-	m := map[string]string{}
-	for _, e := range list {
-		name, value, _ := strings.Cut(e, "=")
-		m[name] = value
-	}
-	return m
-}
-
-func (f *createFlags) readSizes() (err error) {
-	h := &f.o.Host
-	for _, s := range []struct {
-		text string
-		to   *int64
-	}{{f.memory, &h.Memory}, {f.reservation, &h.MemoryReservation}, {f.shm, &h.ShmSize}} {
-		if *s.to, err = container.ParseSize(s.text); err != nil {
-			return err
-		}
-	}
-	if f.swap == "-1" {
-		h.MemorySwap = -1
-	} else if h.MemorySwap, err = container.ParseSize(f.swap); err != nil {
-		return err
-	}
-	if f.cpus != "" {
-		n, err := strconv.ParseFloat(f.cpus, 64)
-		if err != nil || n <= 0 || n > 1e6 {
-			return fmt.Errorf("invalid argument %q for --cpus: a number of processors such as 1.5", f.cpus)
-		}
-		h.NanoCpus = int64(n * 1e9)
-	}
-	return nil
-}
-
-func (f *createFlags) readDevices() error {
-	for _, text := range f.devices {
-		parts := strings.Split(text, ":")
-		d := container.DeviceMapping{PathOnHost: parts[0], PathInContainer: parts[0], CgroupPermissions: "rwm"}
-		switch {
-		case len(parts) == 2 && isPermissions(parts[1]):
-			d.CgroupPermissions = parts[1]
-		case len(parts) >= 2:
-			d.PathInContainer = parts[1]
-		}
-		if len(parts) == 3 {
-			d.CgroupPermissions = parts[2]
-		}
-		if len(parts) > 3 || !filepath.IsAbs(d.PathOnHost) || !filepath.IsAbs(d.PathInContainer) || !isPermissions(d.CgroupPermissions) {
-			return fmt.Errorf("invalid device specification: %s: it is PATH[:PATH IN THE CONTAINER[:rwm]]", text)
-		}
-		f.o.Host.Devices = append(f.o.Host.Devices, d)
-	}
-	for _, text := range f.ulimits {
-		name, limits, ok := strings.Cut(text, "=")
-		soft, hard, both := strings.Cut(limits, ":")
-		if !both {
-			hard = soft
-		}
-		s, err1 := strconv.ParseInt(soft, 10, 64)
-		h, err2 := strconv.ParseInt(hard, 10, 64)
-		if !ok || err1 != nil || err2 != nil || s < -1 || h < -1 || h != -1 && (s > h || s == -1) {
-			return fmt.Errorf("invalid ulimit argument: %s: it is NAME=SOFT[:HARD], and -1 is no limit", text)
-		}
-		f.o.Host.Ulimits = append(f.o.Host.Ulimits, container.Ulimit{Name: name, Soft: s, Hard: h})
-	}
-	return nil
-}
-
-func isPermissions(s string) bool { return s != "" && strings.Trim(s, "rwm") == "" }
-
-func (f *createFlags) readPairs() error {
-	h := &f.o.Host
-	h.Sysctls, h.Annotations, h.LogConfig.Config = pairs(f.sysctls), pairs(f.annotations), pairs(f.logOptions)
-	for key, value := range h.LogConfig.Config {
-		switch key {
-		case "max-size":
-			if n, err := container.ParseSize(value); err != nil || n == 0 {
-				return fmt.Errorf("invalid value for max-size: %s", value)
-			}
-		case "max-file":
-			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 1000 {
-				return fmt.Errorf("invalid value for max-file: %s: 1 to 1000", value)
-			}
-		default:
-			return fmt.Errorf("unknown log opt '%s': max-size and max-file are known", key)
-		}
-	}
-	if t := h.LogConfig.Type; t != "json-file" && t != "local" {
-		return fmt.Errorf("logger: no log driver named '%s' is registered: the output goes to a file, which `logs` reads", t)
-	}
-	for _, e := range h.ExtraHosts {
-		name, ip, ok := strings.Cut(e, ":")
-		if !ok || name == "" || net.ParseIP(strings.Trim(ip, "[]")) == nil {
-			return fmt.Errorf("invalid IP address in add-host: %q", e)
-		}
-	}
-	for _, s := range h.DNS {
-		if net.ParseIP(s) == nil {
-			return fmt.Errorf("%s is not an ip address", s)
-		}
-	}
-	return nil
-}
-
-func (f *createFlags) readRestart() error {
-	p := &f.o.Host.RestartPolicy
-	var retries string
-	p.Name, retries, _ = strings.Cut(f.restart, ":")
-	if retries != "" {
-		n, err := strconv.Atoi(retries)
-		if err != nil || n < 0 || p.Name != "on-failure" {
-			return fmt.Errorf("invalid restart policy: %s: only on-failure takes a number of retries", f.restart)
-		}
-		p.MaximumRetryCount = n
-	}
-	switch p.Name {
-	case "no", "always", "unless-stopped", "on-failure":
-	default:
-		return fmt.Errorf("invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'", p.Name)
-	}
-	if p.Name != "no" && f.o.Host.AutoRemove {
-		return fmt.Errorf("Conflicting options: --restart and --rm")
-	}
-	return nil
-}
-
-func (f *createFlags) checkModes() error {
-	h, c := &f.o.Host, &f.o.Config
-	if h.UsernsMode != "" && h.UsernsMode != "host" {
-		return fmt.Errorf("--userns %s: jocker makes no user namespaces yet; only host is known", h.UsernsMode)
-	}
-	if h.OomScoreAdj < -1000 || h.OomScoreAdj > 1000 {
-		return fmt.Errorf("Invalid value %d, range for oom score adj is [-1000, 1000]", h.OomScoreAdj)
-	}
-	if (h.NetworkMode == "host" || strings.HasPrefix(h.NetworkMode, "container:")) && len(f.publish) > 0 {
-		return fmt.Errorf("Conflicting options: port publishing and the %s network", h.NetworkMode)
-	}
-	if c.StopSignal != "" {
-		if _, err := container.ParseSignal(c.StopSignal); err != nil {
-			return err
-		}
-	}
-	if len(c.Hostname) > 63 {
-		return fmt.Errorf("invalid hostname: %s: 63 characters at most", c.Hostname)
-	}
-	if c.WorkingDir != "" && !filepath.IsAbs(c.WorkingDir) {
-		return fmt.Errorf("the working directory '%s' is invalid, it needs to be an absolute path", c.WorkingDir)
-	}
-	return nil
-}
-
-// bookFlags replaces the flags -cpuset and -cpushare, which a flag set with one-letter flags would take for eight of them.
-func bookFlags(root *cobra.Command, args []string) []string {
-	cmd, _, err := root.Find(args)
-	if err != nil {
-		return args
-	}
-	out := append([]string{}, args...)
-	seen := false
-	for i := 0; i < len(out); i++ {
-		arg := out[i]
-		name, value, hasValue := strings.Cut(arg, "=")
-		if long := map[string]string{"-cpuset": "--cpuset-cpus", "-cpushare": "--cpu-shares"}[name]; long != "" {
-			out[i] = long
-			if hasValue {
-				out[i] += "=" + value
-			} else {
-				i++
-			}
-			continue
-		}
-		switch {
-		case arg == "--":
-			return out
-		case strings.HasPrefix(arg, "--"):
-			if f := cmd.Flag(name[2:]); f != nil && !hasValue && f.NoOptDefVal == "" {
-				i++
-			}
-		case strings.HasPrefix(arg, "-") && len(arg) > 1:
-			if f := cmd.Flags().ShorthandLookup(arg[len(arg)-1:]); f != nil && !hasValue && f.NoOptDefVal == "" && isShorthands(cmd, arg[1:]) {
-				i++
-			}
-		case !seen: // the command's name
-			seen = true
-		default:
-			return out
-		}
-	}
-	return out
-}
-
-// isShorthands says whether all but the last letter are flags without a value, so that the last one takes the next word.
-func isShorthands(cmd *cobra.Command, letters string) bool {
-	for i := 0; i+1 < len(letters); i++ {
-		if f := cmd.Flags().ShorthandLookup(letters[i : i+1]); f == nil || f.NoOptDefVal == "" {
-			return false
-		}
-	}
-	return true
 }

@@ -119,6 +119,7 @@ func inspectContainer(c *container.Container, size bool) (any, error) {
 		Error, StartedAt, FinishedAt                 string
 		KilledBy                                     string // ours: which limit
 		ShimPid                                      int
+		Health                                       *container.Health `json:",omitempty"`
 	}
 	out := struct {
 		*container.Container
@@ -138,7 +139,7 @@ func inspectContainer(c *container.Container, size bool) (any, error) {
 	const stamp = "2006-01-02T15:04:05.999999999Z07:00"
 	out.State = state{Status: s.Word(), Running: s.Running(), Paused: s.Paused, Restarting: s.Word() == "restarting", OOMKilled: s.OOMKilled,
 		Pid: s.Pid, ExitCode: s.ExitCode, Error: s.Error, StartedAt: s.StartedAt.Format(stamp), FinishedAt: s.FinishedAt.Format(stamp),
-		KilledBy: s.KilledBy, ShimPid: s.Shim}
+		KilledBy: s.KilledBy, ShimPid: s.Shim, Health: c.Health(s)}
 	dir := c.Dir()
 	out.LogPath, out.ResolvConfPath, out.HostnamePath, out.HostsPath = dir+"/log", dir+"/resolv.conf", dir+"/hostname", dir+"/hosts"
 	out.GraphDriver = map[string]any{"Name": "overlay2", "Data": map[string]string{

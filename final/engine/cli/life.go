@@ -73,22 +73,27 @@ func stopping(c *cobra.Command, seconds *int, signal *string) {
 	c.Flags().StringVarP(signal, "signal", "s", "", "Signal to send to the container")
 }
 
-// stop stops a container as it wants to be stopped.
+// stop stops a container, as it wants to be stopped if the flags say nothing else.
 func stop(c *container.Container, cmd *cobra.Command, seconds int, signal string) error {
-	if signal == "" {
-		signal = c.Config.StopSignal
+	how, patience, err := c.StopWay()
+	if signal != "" {
+		how, err = container.ParseSignal(signal)
 	}
-	if signal == "" {
-		signal = "TERM"
-	}
-	s, err := container.ParseSignal(signal)
 	if err != nil {
 		return err
 	}
-	if t := c.Config.StopTimeout; t != nil && !cmd.Flags().Changed("time") {
-		seconds = *t
+	if cmd.Flags().Changed("time") {
+		patience = time.Duration(seconds) * time.Second
 	}
-	return c.Stop(s, time.Duration(seconds)*time.Second)
+	status, err := c.Status()
+	if err != nil || !status.Active() {
+		return err
+	}
+	if err := c.Stop(how, patience); err != nil {
+		return err
+	}
+	c.Tell("stop")
+	return nil
 }
 
 func stopCommand(a *app) *cobra.Command {
@@ -114,6 +119,9 @@ func restartCommand(a *app) *cobra.Command {
 			conn, err := a.start(c, container.StartOptions{})
 			if conn != nil {
 				conn.Close()
+			}
+			if err == nil {
+				c.Tell("restart")
 			}
 			return err
 		})
@@ -256,6 +264,7 @@ func attachCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.Tell("attach")
 			code, err := attach(conn, o)
 			if err != nil {
 				return err

@@ -46,8 +46,6 @@ func runCommand(a *app) *cobra.Command {
 	flags.BoolVar(&f.o.Host.AutoRemove, "rm", false, "Automatically remove the container when it exits")
 	flags.BoolVar(&sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	flags.StringVar(&keys, "detach-keys", defaultKeys, "Override the key sequence for detaching a container")
-	flags.StringArrayP("attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
-	flags.Lookup("attach").Hidden = true
 	f.add(flags)
 	flags.Bool("help", false, "Print usage")
 	return c
@@ -116,8 +114,15 @@ func (a *app) findImage(s *container.Store, name, pull, platform string) (*image
 func (a *app) run(f *createFlags, cmd *cobra.Command, args []string, detach bool, o attachOptions) error {
 	c := &f.o.Config
 	c.StdinOnce = c.OpenStdin && !detach
+	o.tty, o.input = c.Tty, c.OpenStdin
+	if err := o.streams(f.attach); err != nil {
+		return err
+	}
+	if detach && len(f.attach) > 0 {
+		return errors.New("Conflicting options: -a and -d")
+	}
 	if !detach {
-		if err := o.check(c.Tty, c.OpenStdin); err != nil {
+		if err := o.check(c.Tty, o.input); err != nil {
 			return err
 		}
 	}
@@ -143,7 +148,7 @@ func (a *app) run(f *createFlags, cmd *cobra.Command, args []string, detach bool
 		fmt.Println(made.ID)
 		return nil
 	}
-	o.tty, o.input = c.Tty, c.OpenStdin
+	made.Tell("attach")
 	code, err := attach(conn, o)
 	if err != nil {
 		return err

@@ -33,7 +33,11 @@ func (c *Container) Commit(name, author, message string, changes []string, pause
 		defer c.Unpause()
 	}
 	command := strings.Join(append([]string{c.Path}, c.Args...), " ")
-	return c.store.Images.Commit(base, config, c.Diff(), name, author, message, command)
+	img, err := c.store.Images.Commit(base, config, c.Diff(), name, author, message, command)
+	if err == nil {
+		c.Tell("commit", "comment", message, "imageID", string(img.ID))
+	}
+	return img, err
 }
 
 // Change applies instructions of a Dockerfile to an image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR

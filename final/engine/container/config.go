@@ -43,8 +43,10 @@ type Config struct {
 	WorkingDir   string
 	Entrypoint   []string
 	Labels       map[string]string
-	StopSignal   string `json:",omitempty"`
-	StopTimeout  *int   `json:",omitempty"` // seconds
+	StopSignal   string       `json:",omitempty"`
+	StopTimeout  *int         `json:",omitempty"` // seconds
+	Healthcheck  *Healthcheck `json:",omitempty"`
+	Shell        []string     `json:",omitempty"` // of the image: what a test that is one text is given to
 }
 
 // A HostConfig is the part that depends on the host.
@@ -81,6 +83,7 @@ type HostConfig struct {
 	Init            bool
 	Devices         []DeviceMapping
 	Ulimits         []Ulimit
+	HealthOnFailure string `json:",omitempty"` // none, kill, restart, stop
 
 	Resources
 }

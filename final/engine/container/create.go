@@ -32,6 +32,9 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 			return nil, nil, err
 		}
 	}
+	if _, err := findRuntime(o.Host.Runtime); err != nil {
+		return nil, nil, err
+	}
 	shared, err := s.Images.Share() // until the container refers to it, nobody may remove the image
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +68,16 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 		lock.Unlock()
 		return nil, nil, err
 	}
+	c.Tell("create", c.labels()...)
 	return c, lock, nil
+}
+
+// labels returns the labels as keys and values in turn.
+func (c *Container) labels() (list []string) {
+	for key, value := range c.Config.Labels {
+		list = append(list, key, value)
+	}
+	return list
 }
 
 // inherit takes from the image what was not asked for.
@@ -96,6 +108,7 @@ func (c *Container) inherit(img *image.Image) error {
 	if cfg.Hostname == "" && c.HostConfig.UTSMode != "host" && c.HostConfig.NetworkMode != "host" {
 		cfg.Hostname = c.Short()
 	}
+	cfg.inheritHealth(img)
 	for port := range from.ExposedPorts {
 		if cfg.ExposedPorts == nil {
 			cfg.ExposedPorts = map[string]struct{}{}

@@ -3,6 +3,8 @@ package container
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -69,10 +71,64 @@ func (r *Resources) Check() error {
 		return fmt.Errorf("Minimum memory limit can not be less than memory reservation limit, see usage")
 	case r.NanoCpus != 0 && (r.CpuPeriod != 0 || r.CpuQuota != 0):
 		return fmt.Errorf("Conflicting options: --cpus is a quota itself, so --cpu-period and --cpu-quota can't be set, too")
-	case r.NanoCpus < 0 || r.NanoCpus > 0 && r.NanoCpus < 1e7:
-		return fmt.Errorf("Range of CPUs is from 0.01 upwards")
+	case r.NanoCpus != 0 && (r.NanoCpus < 1e7 || r.NanoCpus > int64(runtime.NumCPU())*1e9):
+		return fmt.Errorf("Range of CPUs is from 0.01 to %d.00, as there are only %[1]d CPUs available", runtime.NumCPU())
+	case r.CpuShares < 0 || r.CpuShares == 1 || r.CpuShares > 262144:
+		return fmt.Errorf("invalid CPU shares %d: from 2 to 262144", r.CpuShares)
+	case r.CpuPeriod != 0 && (r.CpuPeriod < 1000 || r.CpuPeriod > 1e6):
+		return fmt.Errorf("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
+	case r.CpuQuota < -1 || r.CpuQuota > 0 && r.CpuQuota < 1000:
+		return fmt.Errorf("CPU cfs quota can not be less than 1ms (i.e. 1000)")
+	}
+	if err := checkSet("cpuset-cpus", "CPUs", r.CpusetCpus, "/sys/devices/system/cpu/online"); err != nil {
+		return err
+	}
+	return checkSet("cpuset-mems", "memory nodes", r.CpusetMems, "/sys/devices/system/node/online")
+}
+
+// checkSet says whether a list such as 0-3,7 is one, and whether the machine has all that is in it.
+func checkSet(flag, what, list, online string) error {
+	if list == "" {
+		return nil
+	}
+	want, err := parseSet(list)
+	if err != nil {
+		return fmt.Errorf("Invalid value %.100q for --%s: numbers and ranges with commas between them, such as 0-3,7", list, flag)
+	}
+	data, err := os.ReadFile(online)
+	if err != nil { // a kernel without NUMA has no nodes
+		data = []byte("0")
+	}
+	have, err := parseSet(strings.TrimSpace(string(data)))
+	if err != nil {
+		return err
+	}
+	for n := range want {
+		if !have[n] {
+			return fmt.Errorf("Requested %s are not available - requested %s, available: %s", what, list, strings.TrimSpace(string(data)))
+		}
 	}
 	return nil
+}
+
+// parseSet reads a list of the kernel's: cpuset(7), "List format".
+func parseSet(list string) (map[int]bool, error) {
+	set := map[int]bool{}
+	for _, part := range strings.Split(list, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		a, err1 := strconv.ParseUint(first, 10, 13)
+		b, err2 := strconv.ParseUint(last, 10, 13)
+		if err1 != nil || err2 != nil || b < a {
+			return nil, fmt.Errorf("%q is no number and no range", part)
+		}
+		for n := a; n <= b; n++ {
+			set[int(n)] = true
+		}
+	}
+	return set, nil
 }
 
 // devices returns the devices that the container gets beside the usual ones, and the rules for all of them.
@@ -111,6 +167,11 @@ func (c *Container) devices() (list []specs.LinuxDevice, rules []specs.LinuxDevi
 func canHave(capability int) bool {
 	got, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(capability), 0, 0, 0)
 	return err == nil && got == 1
+}
+
+// IsUlimit says whether setrlimit(2) knows a limit of this name.
+func IsUlimit(name string) bool {
+	return contains(strings.Fields("as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"), name)
 }
 
 // rlimits returns the --ulimit options as config.json has them.

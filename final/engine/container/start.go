@@ -2,7 +2,6 @@ package container
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,6 +128,9 @@ func (c *Container) prepare(l launch, net netResult) error {
 	if err != nil {
 		return err
 	}
+	if err := c.writeProbe(l); err != nil {
+		return err
+	}
 	return os.WriteFile(c.Dir()+"/config.json", data, 0o600)
 }
 
@@ -138,7 +140,13 @@ func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
 	o := &shim.Options{ID: c.ID, Dir: c.Dir(), RunDir: c.RunDir(), Runtime: runtime,
 		Root: c.runtimeRoot(runtime),
 		TTY:  c.Config.Tty, Stdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
-		Restart: h.RestartPolicy.Name, MaxRetries: h.RestartPolicy.MaximumRetryCount}
+		Restart: h.RestartPolicy.Name, MaxRetries: h.RestartPolicy.MaximumRetryCount,
+		Name: c.Name, Image: c.Config.Image, Events: string(c.store.Events()), Health: c.shimHealth()}
+	signal, patience, err := c.StopWay()
+	if err != nil {
+		signal = unix.SIGTERM // the image has named one that there is not
+	}
+	o.StopSignal, o.StopTimeout = int(signal), int(patience.Seconds())
 	if o.Restart == "no" {
 		o.Restart = ""
 	}
@@ -209,7 +217,11 @@ func FindProgram(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s is neither beside this program nor in PATH; `make build` makes it", name)
+	hint := ""
+	if strings.HasPrefix(name, "jocker-") {
+		hint = "; `make build` makes it"
+	}
+	return "", fmt.Errorf("%s is neither beside this program nor in PATH%s", name, hint)
 }
 
 // findRuntime finds the OCI runtime that is meant by a name or path.
@@ -225,7 +237,7 @@ func findRuntime(name string) (string, error) {
 	}
 	path, err := FindProgram(name)
 	if err != nil {
-		return "", fmt.Errorf("unknown or invalid runtime name: %s: %w", name, errors.Unwrap(err))
+		return "", fmt.Errorf("unknown or invalid runtime name: %s: %w", name, err)
 	}
 	return path, nil
 }

@@ -75,7 +75,15 @@ func (s *Status) String() string {
 	case s.ShimLost:
 		return "Up " + HumanDuration(now.Sub(s.StartedAt)) + " (shim lost)"
 	case s.Status == shim.Running:
-		return "Up " + HumanDuration(now.Sub(s.StartedAt))
+		text := "Up " + HumanDuration(now.Sub(s.StartedAt))
+		switch s.Health {
+		case "":
+		case shim.Starting:
+			text += " (health: starting)"
+		default:
+			text += " (" + s.Health + ")"
+		}
+		return text
 	case s.Status == shim.Waiting:
 		return fmt.Sprintf("Restarting (%d) %s ago", s.ExitCode, HumanDuration(now.Sub(s.FinishedAt)))
 	case s.Status == shim.Exited:

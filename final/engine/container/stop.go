@@ -43,6 +43,7 @@ func (c *Container) Signal(signal unix.Signal, halt bool) error {
 	if !status.Active() {
 		return fmt.Errorf("container %s is not running", c.Name)
 	}
+	c.Tell("kill", "signal", strconv.Itoa(int(signal)))
 	if status.ShimLost {
 		return c.runtimeCommand("kill", c.ID, strconv.Itoa(int(signal)))
 	}
@@ -62,6 +63,20 @@ func (c *Container) Signal(signal unix.Signal, halt bool) error {
 		}
 	}
 	return conn.Send(shim.Signal, byte(signal))
+}
+
+// StopWay returns how the container is stopped if nothing else is said: the signal, and how long it has then; a negative time is
+// for ever.
+func (c *Container) StopWay() (unix.Signal, time.Duration, error) {
+	signal, patience := unix.SIGTERM, 10*time.Second
+	if t := c.Config.StopTimeout; t != nil {
+		patience = time.Duration(*t) * time.Second
+	}
+	if c.Config.StopSignal == "" {
+		return signal, patience, nil
+	}
+	signal, err := ParseSignal(c.Config.StopSignal)
+	return signal, patience, err
 }
 
 // Stop asks the container to end, and kills it after a time. A negative time is for ever.
@@ -186,7 +201,11 @@ func (c *Container) Remove(volumes bool) error {
 		c.runtimeCommand("delete", "--force", c.ID) // what a killed shim has left
 	}
 	c.Disconnect()
-	return c.discard(volumes)
+	if err := c.discard(volumes); err != nil {
+		return err
+	}
+	c.Tell("destroy", c.labels()...)
+	return nil
 }
 
 // discard removes the container's files. First they vanish together; what is then left if we are killed is swept up with tmp/.
@@ -221,66 +240,17 @@ func (c *Container) Rename(name string) error {
 		return err
 	}
 	c.store.dropName(old, c.ID)
+	c.tellShim(shim.Rename, name)
+	c.Tell("rename", "oldName", "/"+old)
 	return nil
 }
 
-// Pause freezes the container, and Unpause thaws it.
-func (c *Container) Pause() error {
-	status, err := c.Status()
-	switch {
-	case err != nil:
-		return err
-	case !status.Running():
-		return fmt.Errorf("Container %s is not running", c.ID)
-	case status.Paused:
-		return fmt.Errorf("Container %s is already paused", c.ID)
+// tellShim tells the shim, if there is one, what has changed. It learns it from the disk otherwise, at the next start.
+func (c *Container) tellShim(kind byte, text string) {
+	if conn, err := c.dial(0); err == nil {
+		conn.Send(kind, []byte(text)...)
+		conn.Close()
 	}
-	file, err := freezer(status.Pid)
-	if err == nil {
-		err = c.write(pausedFile, []byte(file), 0o600)
-	}
-	if err != nil {
-		return err
-	}
-	return c.runtimeCommand("pause", c.ID)
-}
-
-// Unpause thaws it.
-func (c *Container) Unpause() error {
-	status, err := c.Status()
-	switch {
-	case err != nil:
-		return err
-	case !status.Paused:
-		return fmt.Errorf("Container %s is not paused", c.ID)
-	}
-	if err := c.runtimeCommand("resume", c.ID); err != nil {
-		return err
-	}
-	return os.Remove(c.Dir() + pausedFile)
-}
-
-// freezer returns the file that says whether a process's cgroup is frozen.
-func freezer(pid int) (string, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for _, line := range strings.Split(string(data), "\n") {
-		f := strings.SplitN(line, ":", 3)
-		if len(f) != 3 {
-			continue
-		}
-		for _, path := range []string{"/sys/fs/cgroup/freezer" + f[2] + "/freezer.state", "/sys/fs/cgroup" + f[2] + "/cgroup.freeze"} {
-			if strings.HasPrefix(path, "/sys/fs/cgroup/freezer") != (f[1] == "freezer") || f[1] != "freezer" && f[1] != "" {
-				continue
-			}
-			if _, err := os.Stat(path); err == nil {
-				return path, nil
-			}
-		}
-	}
-	return "", errors.New("the container is in no cgroup that can be frozen")
 }
 
 // runtimeCommand executes the OCI runtime that the container has. The error is what it says.

@@ -16,8 +16,9 @@ import (
 	"jocker/final/engine/layer"
 )
 
-// initPath is where --init's program is in a container.
-const initPath = "/sbin/docker-init"
+// initPath is where --init's program is in a container. In /dev it is no change of the container's files, and hides none of the
+// image's.
+const initPath = "/dev/init"
 
 // ParseVolume reads the text of -v: [SOURCE:]PATH[:OPTIONS]. A source that begins with a slash is a file or directory of the host,
 // which is made if it is missing; another is a volume.
