@@ -84,7 +84,8 @@ func RunFiles(ctx context.Context, e *exercise.Exercise, dir string, files map[s
 }
 
 // merge puts the answers into the report. A task that rests on an unfinished one waits: what it would say now is
-// a consequence.
+// a consequence. So does one whose finding comes from a run of the whole program, in which a task has a part that has
+// a finding of its own.
 func (r *Report) merge(plan map[string]taskCheck, done map[string]answer) {
 	state := map[string]State{}
 	for i := range r.Tasks {
@@ -100,7 +101,11 @@ func (r *Report) merge(plan map[string]taskCheck, done map[string]answer) {
 	r.Passed = true
 	for i := range r.Tasks {
 		t := &r.Tasks[i]
-		for _, need := range plan[t.Task].needs {
+		needs := plan[t.Task].needs
+		if t.Finding != nil && t.Finding.Whole {
+			needs = slices.Concat(needs, plan[t.Task].parts)
+		}
+		for _, need := range needs {
 			mutual := slices.Contains(plan[need].needs, t.Task) // then the first of them speaks
 			if t.State == Failed && (state[need] == Open || state[need] == Failed && (!mutual || need < t.Task)) {
 				t.State, t.Waits, t.Finding = Waiting, need, nil

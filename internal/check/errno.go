@@ -131,12 +131,12 @@ func PrintCauses(w io.Writer, only string) {
 	}
 }
 
-// wrap breaks a text into lines.
+// wrap breaks a text into lines. Several blanks stay as they are: in a finding they may be what it is about.
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
-	for i, word := range strings.Fields(text) {
-		if i > 0 && column+1+len(word) > width {
+	for i, word := range strings.Split(text, " ") {
+		if i > 0 && word != "" && column+1+len(word) > width {
 			b.WriteString("\n" + indent)
 			column = 0
 		} else if i > 0 {

@@ -14,6 +14,7 @@ type Finding struct {
 	See      []string `json:"see"`               // a section of the guide, a man page
 	Explain  []string `json:"explain,omitempty"` // what errors in the program's own output mean
 	Output   string   `json:"output,omitempty"`  // the end of what the program wrote to stderr
+	Whole    bool     `json:"whole,omitempty"`   // it was seen in a run of the whole program: another task may be to blame
 }
 
 // finding makes a Finding. see is a list of places, separated by semicolons; one without a word before it is a section
@@ -24,7 +25,7 @@ func finding(name, observed, expected, meaning, see string) *Finding {
 
 // with adds what the program wrote, and what the errors in it mean.
 func (f *Finding) with(r *result) *Finding {
-	f.Output = lastLines(r.Stderr, 6)
+	f.Output, f.Whole = lastLines(r.Stderr, 6), !r.probed
 	f.Explain = Explain(r.Stderr)
 	return f
 }

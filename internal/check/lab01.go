@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var lab01 = map[string]taskCheck{
@@ -122,6 +123,40 @@ func checkLimit(w *world) *Finding {
 				return make("limit-error", "Both files took their value, so there is nothing to complain of")
 			}
 		}
+		var err string
+		r := w.probe(command{}, &err, "limit", w.files("limit", map[string]string{swapFile: ""}), version(v2), bytes, "")
+		if f := w.failed(r, see); f != nil {
+			return f
+		}
+		if err == "" {
+			return finding("error-dropped", fmt.Sprintf("in a %s cgroup without %s limit returned no error", version(v2), file), "the error of write",
+				"The workload would run without the limit that the user asked for, and nobody would notice. The kernel says no only once, in the value that write(2) returns", see)
+		}
+	}
+	return w.limitForReal(see)
+}
+
+// limitForReal lets limit write into a cgroup of the kernel's, which looks at what it is given.
+func (w *world) limitForReal(see string) *Finding {
+	const bytes = "104857600"
+	dir := w.cgroupHere("limit")
+	file := limitFiles[w.v2][0]
+	var got struct{ Err, Limit string }
+	r := w.probe(command{}, &got, "limitAndLook", dir, version(w.v2), file)
+	r.LeftCgroups = nil // the cgroup is ours
+	if f := w.failed(r, see); f != nil {
+		return f
+	}
+	limit, err := strings.TrimSpace(got.Limit), got.Err
+	observed := fmt.Sprintf("in a real %s cgroup, limit(%s, false) left %s = %q, error %q", version(w.v2), bytes, file, limit, err)
+	switch {
+	case strings.Contains(err, "invalid argument"):
+		f := finding("limit-order", observed, fmt.Sprintf("%s = %q, no error", file, bytes),
+			"Memory alone can't be allowed more than memory and swap together. In a new v1 cgroup both are unlimited, so the kernel refuses (EINVAL) a sum that is lower than the memory limit of the moment", see+"; https://docs.kernel.org/admin-guide/cgroup-v1/memory.html")
+		f.Explain = Explain(err)
+		return f
+	case limit != bytes || err != "":
+		return finding("limit-not-written", observed, fmt.Sprintf("%s = %q, no error", file, bytes), "The kernel enforces what is in this file, and nothing else", see)
 	}
 	return nil
 }
@@ -154,6 +189,9 @@ func checkCommand(w *world) *Finding {
 	r, f := call("cat", "/proc/self/cgroup")
 	if f != nil {
 		return f
+	}
+	if r.Stdout == "" && got.Err == "" {
+		return finding("streams", "`cat /proc/self/cgroup` printed nothing, as far as can be seen", "what cat prints", "Standard input, output and error of an exec.Cmd are /dev/null unless they are set", see).with(r)
 	}
 	if at := w.memoryPlace(r.Stdout); at != "/probe" {
 		return finding("outside-the-cgroup", fmt.Sprintf("the workload was in the memory cgroup %q", at), `"/probe", from its first instruction on`,
@@ -252,35 +290,39 @@ func checkRemove(w *world) *Finding {
 		return finding("missing-is-fine", "for a cgroup that isn't there: "+err, "no error", "Somebody else may have removed it; then the work is done", see).with(r)
 	}
 	dir := w.cgroupHere("busy")
-	p := w.hold(command{Args: []string{"sh", "-c", `echo $$ > ` + dir + `/cgroup.procs; (trap "" TERM; exec sleep 50) & sleep 50 & echo ready; exec sleep 50`}, Limit: w.scale(9e9)})
+	p := w.hold(command{Args: []string{"sh", "-c", `echo $$ > ` + dir + `/cgroup.procs; (trap "" TERM; exec sleep 50) & sleep 50 & echo ready; exec sleep 50`}, Limit: 9e9})
 	if !p.ready() {
 		panic("no processes for the check: " + p.Stderr)
 	}
 	inside := strings.Fields(readFile(dir + "/cgroup.procs"))
-	begin := w.start(command{Args: []string{"lab01", dir, version(w.v2)}, Env: []string{"LAB_PROBE=remove"}, Limit: 7e9})
+	alive := func() (n int) {
+		for _, pid := range inside {
+			if stat := readFile("/proc/" + pid + "/stat"); stat != "" && !strings.Contains(stat, ") Z ") {
+				n++
+			}
+		}
+		return n
+	}
+	begin := w.start(command{Args: []string{"lab01", dir, version(w.v2)}, Env: []string{"LAB_PROBE=remove", "LAB_LAG=200"}, Limit: 7e9})
 	<-begin.ended
 	_, text, _ := strings.Cut(begin.out.String(), "\x00probe:")
 	err, _ = strconv.Unquote(text)
-	alive := 0
-	for _, pid := range inside {
-		if stat := readFile("/proc/" + pid + "/stat"); stat != "" && !strings.Contains(stat, ") Z ") {
-			alive++
-		}
-	}
 	_, statErr := os.Stat(dir)
+	w.until(1500*time.Millisecond, func() bool { return alive() == 0 }) // who was killed, goes; who was not, is there for long
+	survive := alive()
 	RemoveCgroup(dir)
 	p.input.Close()
 	<-p.ended
 	w.settle(&result{})
-	observed := fmt.Sprintf("%d of the cgroup's %d processes are alive, error %q", alive, len(inside), err)
+	observed := fmt.Sprintf("%d of the cgroup's %d processes are alive, error %q", survive, len(inside), err)
 	switch {
 	case begin.Late:
 		return w.bad(&result{Args: begin.Args, Late: true, Took: 7e9})
 	case statErr == nil && strings.Contains(err, "operation not permitted"):
 		return finding("files-first", observed, "the cgroup is gone", "The files in a cgroup are no files of yours: they are the kernel's view of it, and unlink(2) on them gives EPERM, to root too. rmdir(2) takes them along, once the cgroup has no process and no child", see)
-	case alive == len(inside):
+	case survive == len(inside):
 		return finding("not-killed", observed, "all have ended, and the cgroup is gone", "rmdir of a cgroup in which a process is left gives EBUSY, however often it is tried", see)
-	case alive > 0:
+	case survive > 0:
 		return finding("some-survive", observed, "all have ended", "cgroup.procs lists every process of the cgroup, a line each. SIGTERM can be caught and ignored; SIGKILL can't", see)
 	case statErr == nil:
 		return finding("rmdir-too-early", observed+", but the cgroup is still there", "the cgroup is gone", "kill(2) returns when the signal is sent, not when the process has gone. Until it has, rmdir gives EBUSY", see)

@@ -11,7 +11,7 @@ var lab04 = map[string]taskCheck{
 	"4.1": {check: checkParseMount},
 	"4.2": {check: checkFind, needs: []string{"4.1"}},
 	"4.3": {check: checkWeight},
-	"4.4": {check: checkCpuset},
+	"4.4": {check: checkCpuset, parts: []string{"4.1", "4.2", "4.3"}},
 }
 
 func checkParseMount(w *world) *Finding {

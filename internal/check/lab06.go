@@ -13,9 +13,9 @@ import (
 
 var lab06 = map[string]taskCheck{
 	"6.1": {check: checkOverlayOptions},
-	"6.2": {check: checkMountKernel, needs: []string{"6.1", "6.3", "6.4"}},
+	"6.2": {check: checkMountKernel},
 	"6.3": {check: checkPivotRoot, needs: []string{"6.1", "6.2", "6.4"}},
-	"6.4": {check: checkMountDev, needs: []string{"6.1", "6.2", "6.3"}},
+	"6.4": {check: checkMountDev},
 	"6.5": {check: checkDescribe},
 }
 
@@ -55,28 +55,41 @@ func (w *world) pivotFailure(r *result) *Finding {
 		"pivot_root(2) swaps two mounts, so the new root must be one: a directory on the old root's own mount gets EBUSY, one on another mount EINVAL", `Break it on purpose; man 2 pivot_root`).with(r)
 }
 
-// busybox runs a shell script in a container, to its end.
-func (w *world) busybox(script string) *result { return w.lab("run", "busybox", "sh", "-c", script) }
+// root is what a function has made of a root that was nearly empty.
+type root struct {
+	Err, Mounts    string
+	Devices, Links map[string]string
+}
+
+// inRoot lets a function of the program work on such a root, in namespaces of its own.
+func (w *world) inRoot(call, see string) (got root, r *result, f *Finding) {
+	r = w.probe(command{By: []string{"unshare", "--pid", "--fork", "--mount", "--propagation", "private"}}, &got, call)
+	if f = w.failed(r, see); f == nil && got.Err != "" {
+		f = refused(call+"(root)", got.Err, see)
+	}
+	return got, r, f
+}
+
+// at is the mount at a place below the root: its options, and its type as one of them; nil if there is none.
+func (g root) at(dir string) []string {
+	for _, line := range strings.Split(g.Mounts, "\n") {
+		left, right, ok := strings.Cut(line, " - ")
+		if f := strings.Fields(left); ok && len(f) > 5 && f[4] == "/tmp/root"+dir {
+			return append(strings.Split(f[5], ","), "type="+strings.Fields(right)[0])
+		}
+	}
+	return nil
+}
 
 func checkMountKernel(w *world) *Finding {
 	const see = `The program; man 5 proc; man 5 sysfs`
-	r := w.busybox("echo /proc/[0-9]*; cat /proc/self/mountinfo; echo x > /sys/kernel/uevent_seqnum; mkdir /sys/fs/cgroup/x 2>&1; ls /sys | head -n 3")
-	if f := w.bad(r); f != nil {
+	got, r, f := w.inRoot("mountKernel", see)
+	if f != nil {
 		return f
-	}
-	if f := w.pivotFailure(r); f != nil {
-		return f
-	}
-	mounts := map[string][]string{}
-	for _, line := range strings.Split(r.Stdout, "\n") {
-		left, right, ok := strings.Cut(line, " - ")
-		if f := strings.Fields(left); ok && len(f) > 5 {
-			mounts[f[4]] = append(strings.Split(f[5], ","), "type="+strings.Fields(right)[0])
-		}
 	}
 	for _, dir := range []string{"/proc", "/sys"} {
 		fstype := map[string]string{"/proc": "proc", "/sys": "sysfs"}[dir]
-		have := mounts[dir]
+		have := got.at(dir)
 		if !slices.Contains(have, "type="+fstype) {
 			return finding("no-"+fstype, fmt.Sprintf("in the container there is no %s on %s", fstype, dir), "it is mounted", "These file systems hold no files: the kernel makes up the answers as they are read. A directory of the same name is empty", see).with(r)
 		}
@@ -86,8 +99,8 @@ func checkMountKernel(w *world) *Finding {
 			}
 		}
 	}
-	if !slices.Contains(mounts["/sys"], "ro") {
-		return finding("sys-writable", fmt.Sprintf("/sys is mounted with %v", mounts["/sys"]), "read-only",
+	if sys := got.at("/sys"); !slices.Contains(sys, "ro") {
+		return finding("sys-writable", fmt.Sprintf("/sys is mounted with %v", sys), "read-only",
 			"Devices have no namespace: what is written in /sys is written for the whole machine. /sys/kernel/uevent_helper alone would let root in the container have the host run a program", see)
 	}
 	return nil
@@ -156,43 +169,39 @@ func peekInto(pid int, path string) bool {
 
 func checkMountDev(w *world) *Finding {
 	const see = `The program; man 4 null; man 2 mknod`
-	r := w.busybox(`stat -c '%n %F %a %t:%T' /dev/*; for l in fd stdin ptmx; do readlink /dev/$l; done; grep ' /dev ' /proc/self/mountinfo`)
-	if f := w.bad(r); f != nil {
+	got, r, f := w.inRoot("mountDev", see)
+	if f != nil {
 		return f
-	}
-	if f := w.pivotFailure(r); f != nil {
-		return f
-	}
-	devices := map[string]string{}
-	for _, line := range strings.Split(r.Stdout, "\n") {
-		if name, rest, ok := strings.Cut(line, " "); ok && strings.HasPrefix(name, "/dev/") {
-			devices[strings.TrimPrefix(name, "/dev/")] = rest
-		}
 	}
 	for _, node := range []struct{ name, number string }{{"null", "1:3"}, {"zero", "1:5"}, {"full", "1:7"}, {"random", "1:8"}, {"urandom", "1:9"}, {"tty", "5:0"}} {
-		got, ok := devices[node.name]
-		want := "character special file 666 " + node.number
-		observed, expected := fmt.Sprintf("/dev/%s is a %s (numbers in hexadecimal)", node.name, got), want
+		have, ok := got.Devices[node.name]
+		want := "character device 666 " + node.number
+		observed, expected := fmt.Sprintf("/dev/%s is a %s", node.name, have), want
 		switch {
 		case !ok:
-			return finding("no-device", fmt.Sprintf("there is no /dev/%s; /dev has %d entries", node.name, len(devices)), expected, "Every program counts on these devices: a shell that writes to a missing /dev/null makes a file of that name", see).with(r)
-		case got == want:
-		case strings.HasPrefix(got, "character special file 6") && strings.HasSuffix(got, " "+node.number):
+			return finding("no-device", fmt.Sprintf("there is no /dev/%s; /dev has %d entries", node.name, len(got.Devices)), expected, "Every program counts on these devices: a shell that writes to a missing /dev/null makes a file of that name", see).with(r)
+		case have == want:
+		case strings.HasPrefix(have, "character device 6") && strings.HasSuffix(have, " "+node.number):
 			return finding("umask", observed, expected, "mknod(2), as open(2), takes away the bits of the umask, 022 mostly: others then may not write to /dev/null. chmod knows no umask", see+"; man 2 umask")
-		case strings.HasPrefix(got, "character special file"):
+		case strings.HasPrefix(have, "character device"):
 			return finding("device-number", observed, expected, "The name of a device file is decoration. Its number decides which driver answers: the major one names the driver, the minor one which of its devices", see)
 		default:
 			return finding("not-a-device", observed, expected, "S_IFCHR in the mode says that this is to be a character device; without a type mknod makes an empty file", see)
 		}
 	}
-	if !strings.Contains(r.Stdout, "/proc/self/fd\n/proc/self/fd/0\npts/ptmx\n") {
-		return finding("no-links", "the links in /dev are not all there: "+quote(r.Stdout), "fd, stdin, stdout, stderr, ptmx", "Scripts use /dev/stdin, and opening a terminal begins with /dev/ptmx", see)
+	for name, want := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"} {
+		if got.Links[name] != want {
+			return finding("no-links", fmt.Sprintf("the links in /dev: %v", got.Links), name+" leads to "+want, "Scripts use /dev/stdin, and opening a terminal begins with /dev/ptmx", see)
+		}
 	}
-	if len(devices) > 16 {
-		return finding("host-dev", fmt.Sprintf("/dev has %d entries", len(devices)), "a dozen", "The host's /dev has its disks: whoever is root and can open one reads and writes every file of the host", see)
+	if len(got.Devices) > 16 {
+		return finding("host-dev", fmt.Sprintf("/dev has %d entries", len(got.Devices)), "a dozen", "The host's /dev has its disks: whoever is root and can open one reads and writes every file of the host", see)
 	}
-	if !strings.Contains(r.Stdout, " /dev rw,nosuid") {
-		return finding("dev-flags", "/dev is mounted as "+quote(lastMatching(r.Stdout, " /dev ")), "a tmpfs, nosuid", "Devices are wanted here, programs that give rights are not", see)
+	if dev := got.at("/dev"); !slices.Contains(dev, "nosuid") || !slices.Contains(dev, "type=tmpfs") {
+		return finding("dev-flags", fmt.Sprintf("/dev is mounted with %v", dev), "a tmpfs, nosuid", "Devices are wanted here, programs that give rights are not", see)
+	}
+	if got.at("/dev/pts") == nil || got.at("/dev/shm") == nil {
+		return finding("no-pseudo", "nothing is mounted on /dev/pts and /dev/shm", "what mountPseudo mounts", "Terminals are made by opening /dev/ptmx, and each appears as a file in a devpts; POSIX shared memory is files in /dev/shm", see+"; man 4 pts")
 	}
 	return nil
 }

@@ -22,6 +22,21 @@ var mutants = map[string][]mutant{
 		{"-swap is ignored", "swap-flag", "", []string{"cgroup.go", "\tif swap {\n", "\tif swap && limit == \"\" {\n"}},
 		{"no swap file is an error", "swap-file-missing", "", []string{"cgroup.go", "&& !machineHasSwap()", "&& machineHasSwap()"}},
 		{"a limit of 0 is written", "zero-limit", "", []string{"cgroup.go", "if bytes == 0 {", "if bytes < 0 {"}},
+		{"the sum before its part", "limit-order", "-", []string{"cgroup.go", "body of cgroup.limit", `limit := strconv.FormatInt(bytes, 10)
+	if bytes == 0 {
+		return nil
+	}
+	file, swapFile, swapLimit := "memory.max", "memory.swap.max", "0"
+	if !cg.v2 {
+		file, swapFile, swapLimit = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", limit
+	}
+	if !swap {
+		if err := cg.write(swapFile, swapLimit); err != nil && (!errors.Is(err, fs.ErrNotExist) || machineHasSwap()) {
+			return err
+		}
+	}
+	return cg.write(file, limit)`}},
+		{"errors are dropped", "error-dropped", "", []string{"cgroup.go", "if err := cg.write(file, limit); err != nil {\n\t\treturn err\n\t}", "cg.write(file, limit)"}},
 		{"os.RemoveAll on a cgroup (#15)", "files-first", "", []string{"cgroup.go", "body of cgroup.remove", "_ = time.Now\n\treturn os.RemoveAll(cg.dir)"}},
 		{"rmdir, and that's it", "not-killed", "", []string{"cgroup.go", "syscall.Kill(pid, syscall.SIGKILL)", "_ = pid"}},
 		{"SIGTERM asks politely", "some-survive", "", []string{"cgroup.go", "syscall.Kill(pid, syscall.SIGKILL)", "syscall.Kill(pid, syscall.SIGTERM)"}},
@@ -55,7 +70,7 @@ var mutants = map[string][]mutant{
 		{"the workload stays outside", "outside-the-cgroup", "", []string{"main.go", "echo $$ > \"$0\" && exec", "test -w \"$0\" && exec"}},
 		{"no exec", "shell-stays", "", []string{"main.go", `&& exec "$@"`, `&& { "$@"; exit $?; }`}},
 		{"arguments become words", "words-split", "", []string{"main.go", `exec "$@"`, `exec $@`}},
-		{"no streams", "outside-the-cgroup", "", []string{"main.go", "cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr\n\treturn cmd", "return cmd"}},
+		{"no streams", "streams", "", []string{"main.go", "cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr\n\treturn cmd", "return cmd"}},
 		{"standard input is forgotten", "streams", "", []string{"main.go", "cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr", "cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr"}},
 		{"oom instead of oom_kill", "verdict-wrong-key", "", []string{"cgroup.go", `cg.readKey(events, "oom_kill")`, `cg.readKey(events, map[bool]string{true: "oom", false: "under_oom"}[cg.v2])`}},
 		{"memory.peak must be there", "peak-required", "", []string{"cgroup.go", "if errors.Is(err, fs.ErrNotExist) {\n\t\treturn kills, 0, nil\n\t}\n\treturn kills", "return kills"}},
@@ -118,6 +133,7 @@ var mutants = map[string][]mutant{
 		{"os/exec's Run instead of syscall.Exec (#9)", "runtime-is-pid-1", "", []string{"main.go", "err = syscall.Exec(path, program, os.Environ())", "cmd := exec.Command(path, program[1:]...)\n\tcmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr\n\tif err = cmd.Run(); err == nil {\n\t\tos.Exit(0)\n\t}"}},
 		{"Exec(\"sh\") without a look-up (#10)", "no-path-lookup", "", []string{"main.go", "\tpath, err := findProgram(program[0])\n\tif err != nil {\n\t\treturn err\n\t}\n\terr = syscall.Exec(path,", "\tpath := program[0]\n\terr := syscall.Exec(path,"}},
 		{"the name is left out of the arguments", "argv-changed", "", []string{"main.go", "syscall.Exec(path, program,", "syscall.Exec(path, append([]string{\"lab03\"}, program[1:]...),"}},
+		{"the arguments without the name", "argv-changed", "", []string{"main.go", "syscall.Exec(path, program,", "syscall.Exec(path, program[1:],"}},
 		{"no environment", "environment-lost", "", []string{"main.go", "syscall.Exec(path, program, os.Environ())", "syscall.Exec(path, program, nil)"}},
 		{"any error is 125", "exec-code", "", []string{"main.go", `return fail(126, "execve`, `return fail(125, "execve`}},
 		{"/proc with rights", "proc-flags", "", []string{"main.go", "syscall.MS_NOEXEC | syscall.MS_NOSUID | syscall.MS_NODEV", "0"}},

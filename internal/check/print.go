@@ -48,7 +48,7 @@ func (r *Report) Print(w io.Writer, e *exercise.Exercise, color bool) {
 		return
 	}
 	for _, t := range r.Tasks {
-		if t.State != Passed {
+		if t.State != Passed && r.Build == nil {
 			if task, err := e.Task(t.Task); err == nil && t.State == Open {
 				fmt.Fprintf(w, "\n%s\n  %s\n", paint("1", fmt.Sprintf("Next: %s/%s", r.Dir, t.Place)), strings.ReplaceAll(strings.TrimSpace(task.Doc), "\n", "\n  "))
 			}

@@ -154,7 +154,22 @@ func (m mutant) apply(t *testing.T, files map[string]string) map[string]string {
 	return files
 }
 
-// Every mutant is caught, and gets the message that is about its mistake.
+// tasks lists the tasks whose functions a mutant changes: none, if its mistake is in a part that is given.
+func (m mutant) tasks(t *testing.T, e *exercise.Exercise) (numbers []string) {
+	t.Helper()
+	before, err := exercise.Functions(reference(t, e))
+	require.NoError(t, err)
+	after, err := exercise.Functions(m.apply(t, reference(t, e)))
+	require.NoError(t, err)
+	for _, task := range e.Tasks {
+		if before[task.Func].Body != after[task.Func].Body {
+			numbers = append(numbers, task.Number)
+		}
+	}
+	return numbers
+}
+
+// Every mutant is caught, at the task that is wrong, and gets the message that is about its mistake.
 func TestMutants(t *testing.T) {
 	labtest.Snapshot(t)
 	o := Options{Store: store(t)}
@@ -176,9 +191,13 @@ func TestMutants(t *testing.T) {
 					t.Parallel()
 					r, err := RunFiles(context.Background(), e, e.ID(), m.apply(t, reference(t, e)), o)
 					require.NoError(t, err)
-					f, _ := r.First()
+					f, at := r.First()
 					require.NotNil(t, f, "nothing was found:\n%s", summary(r))
 					require.Equal(t, want, f.Name, summary(r))
+					if changed := m.tasks(t, e); len(changed) > 0 {
+						require.NotNil(t, at, summary(r))
+						require.Contains(t, changed, at.Task, "the message is right, and names another task: %s", summary(r))
+					}
 					require.False(t, r.Passed)
 					t.Logf("%.1f s", r.Seconds)
 				})
@@ -292,4 +311,5 @@ func TestExplain(t *testing.T) {
 		require.NotEmpty(t, c.Name(), c.Errno.Error())
 	}
 	require.Empty(t, cmp.Diff("a b\n  c", wrap("a b c", 3, "  ")))
+	require.Empty(t, cmp.Diff(`"two  words"`, wrap(`"two  words"`, 96, "  ")))
 }

@@ -19,10 +19,11 @@ import (
 	"time"
 )
 
-// taskCheck is the check of a task. needs are tasks without which it can't say anything of its own.
+// taskCheck is the check of a task. needs are tasks without which it can't say anything of its own; parts are tasks that
+// are at work, too, where the check runs the whole program.
 type taskCheck struct {
-	check func(w *world) *Finding
-	needs []string
+	check        func(w *world) *Finding
+	needs, parts []string
 }
 
 // world is the inside of the box, as the checks see it. PID 1 is the stage, and every process besides it and us has
@@ -95,6 +96,7 @@ func (w *world) place(controller string) (dir string, v2 bool) {
 // command is a command to run in the box. The name of the exercise's program stands for it.
 type command struct {
 	Args  []string
+	By    []string // what runs it, such as unshare with its options
 	Env   []string
 	Stdin io.Reader
 	User  int
@@ -117,6 +119,7 @@ type result struct {
 	Forks          bool // it hit the limit of processes
 	Copies         int  // how many processes there were when it had to be killed
 	Private        bool // it made the mounts outside private
+	probed         bool // it called one function, and not the whole program
 }
 
 // scale lengthens a time limit for slow machines.
@@ -137,9 +140,10 @@ func (w *world) lab(args ...string) *result {
 
 // probe calls a function of the program and decodes what it returns. A program that dies in it gives a result.
 func (w *world) probe(c command, into any, call string, args ...string) *result {
-	c.Args = append([]string{w.Exercise}, args...)
+	c.Args = append(append(slices.Clone(c.By), w.Exercise), args...)
 	c.Env = append(c.Env, "LAB_PROBE="+call)
 	r := w.run(c)
+	r.probed = true
 	const mark = "\x00probe:"
 	before, answer, ok := strings.Cut(r.Stdout, mark)
 	if ok {
