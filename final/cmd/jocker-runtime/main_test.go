@@ -135,7 +135,12 @@ func TestForwardedSignals(t *testing.T) {
 func TestPlan(t *testing.T) {
 	labtest.Snapshot(t)
 	r := ocitest.UnderTest(t)
-	bundle := ocitest.NewBundle(t, program("true"))
+	bundle := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Process.Args = []string{"true"}
+		s.Linux.Resources.Pids = &specs.LinuxPids{Limit: new(int64)}
+		*s.Linux.Resources.Pids.Limit = 99
+		s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/true"}}}
+	})
 	require.NoError(t, os.Chmod(bundle, 0o755))
 	nobody := r.Cmd("run", "--dry-run", "--bundle", bundle, "box")
 	nobody.User = 65534
@@ -143,15 +148,36 @@ func TestPlan(t *testing.T) {
 	did := ok(t, r.Run(t, "run", "--explain", "--bundle", bundle, "box"))
 	column := func(text string) (list []string) {
 		for _, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
-			list = append(list, line[:12]+strings.TrimSpace(line[23:30])) // number, actor, lab
+			if words := strings.Fields(line); len([]rune(line)) > 100 {
+				require.Len(t, words, 1, "only what cannot be broken is longer than a line")
+			} else if !strings.HasPrefix(line, "      ") { // else it goes on with the line above
+				list = append(list, line[:12]+line[23:]) // without the time
+			}
 		}
 		return list
 	}
 	want, got := column(plan.Stdout), column(did.Stderr)
+	for i := range want {
+		require.Equal(t, fmt.Sprint(i+1), strings.Fields(want[i])[0], "in the order in which they are made")
+	}
+	text := strings.Join(got, "\n")
+	require.Regexp(t, `(?s)runtime +lab02  start init in new .*pid.* namespaces\n`+
+		`.*runtime +run the prestart and createRuntime hooks\n.*init +wait for the runtime's hooks\n`+
+		`.*runtime +lab04  pids.max = 99\n.*init +lab05  be ready, and wait for start\n`, text)
 	require.Greater(t, len(got), 30)
 	require.Empty(t, cmp.Diff(want[:len(want)-1], got), "but for the last step, execve, after which nobody can tell")
 	require.Contains(t, plan.Stdout, `become true`)
 	require.Empty(t, did.Stdout)
+
+	ok(t, r.Create(t, "box", bundle))
+	did = ok(t, r.Run(t, "exec", "--explain", "box", "true"))
+	require.Regexp(t, `(?s)  1  runtime .*lab02  enter the container's .* namespaces\n.*  2  init `, did.Stderr)
+	broken := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/mnt", Type: "nonsense", Source: "none"})
+	})
+	did = r.Run(t, "run", "--explain", "--bundle", broken, "broken")
+	require.Equal(t, 1, did.Code)
+	require.Regexp(t, `(?s)init .* mount nonsense on /mnt\n.*└ stopped here: .*\(ENODEV\)`, did.Stderr)
 }
 
 // A failure names the step, the call, the errno and the cause; JSON goes to the log; nothing stays.

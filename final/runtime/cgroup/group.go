@@ -148,8 +148,11 @@ func (g *Group) v2() *Hierarchy {
 // Pure tells whether v2 is all that the machine has. On others the v1 hierarchies do the work.
 func (g *Group) Pure() bool { return len(g.Hierarchies) == 1 && g.v2() != nil }
 
+// Born tells whether an init is born into the v2 hierarchy.
+func (g *Group) Born() bool { return g.v2() != nil && !g.Small }
+
 // ByDoor tells whether an init has to come in by itself (Doors, Join): into v1 always, into v2 if it is small. Otherwise it is
-// born inside (FD).
+// born inside (FD), and on a hybrid machine it is both.
 func (g *Group) ByDoor() bool { return !g.Pure() || g.Small }
 
 // Exists tells whether a directory of the group is there.

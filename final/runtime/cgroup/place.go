@@ -29,10 +29,10 @@ const startRoom = 4 << 20
 
 // FD opens the group's v2 directory for CLONE_INTO_CGROUP. It is -1 on a machine without one, and if the group is small.
 func (g *Group) FD() (int, error) {
-	h := g.v2()
-	if h == nil || g.Small {
+	if !g.Born() {
 		return -1, nil
 	}
+	h := g.v2()
 	dir := h.Dir()
 	fd, err := open(dir, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {

@@ -49,10 +49,11 @@ const (
 	msgStart    = 's' // start to init, or run in the place of its answer to msgReady
 )
 
-// progress tells that a step was made.
+// progress tells that a step was made, or not.
 type progress struct {
-	N    int   // its number in the plan
-	Took int64 // nanoseconds
+	N      int    // its number among init's
+	Took   int64  // nanoseconds
+	Failed string // the error, if it was one
 }
 
 // ready is what init says when all is prepared.

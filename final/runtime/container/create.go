@@ -97,7 +97,7 @@ func create(o *Options) (_ *creation, err error) {
 	if err := c.plan(); err != nil {
 		return nil, err
 	}
-	if c.explain != nil && c.explain.Dry {
+	if c.dry() {
 		c.printPlan()
 		return nil, nil
 	}
@@ -144,11 +144,13 @@ func (c *creation) plan() error {
 		return err
 	}
 	c.data = data
-	locate := cgroup.Locate
+	locate, path := cgroup.Locate, spec.Linux.CgroupsPath
 	if o.Systemd {
 		locate = cgroup.LocateSystemd
+	} else if path == "" && c.dry() && !c.rootless() {
+		path = "/" + o.ID
 	}
-	group, err := locate(spec.Linux.CgroupsPath, o.ID)
+	group, err := locate(path, o.ID)
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (c *creation) plan() error {
 	c.inside = c.in.steps()
 	c.steps(spec)
 	if c.explain != nil {
-		c.explain.first = len(c.before)
+		c.explain.number = c.number
 	}
 	return nil
 }
@@ -211,9 +213,10 @@ func checkPreserved(n int) error {
 
 // rootless says whether we are an ordinary user, or are to act like one. A dry run is root's, whoever asks for it, unless it is told.
 func (c *creation) rootless() bool {
-	dry := c.explain != nil && c.explain.Dry
-	return c.o.Rootless == "true" || c.o.Rootless == "auto" && os.Geteuid() != 0 && !dry
+	return c.o.Rootless == "true" || c.o.Rootless == "auto" && os.Geteuid() != 0 && !c.dry()
 }
+
+func (c *creation) dry() bool { return c.explain != nil && c.explain.Dry }
 
 // limits plans the cgroup. An ordinary user may have none, or not with all controllers; then each limit
 // that will have no effect is named, and the container runs without.
@@ -255,7 +258,7 @@ func (c *creation) follow() error {
 		}
 		switch m.Kind {
 		case msgHooks:
-			if err := step.Apply(c.after, step.Runtime, nil, c.explain.report(len(c.before)+len(c.inside))); err != nil {
+			if err := step.Apply(c.after, step.Runtime, nil, c.explain.report(c.number(c.in.hooksAt)-len(c.after))); err != nil {
 				return err
 			}
 			if err := c.init.Send(msgHooks, nil); err != nil {
@@ -280,7 +283,7 @@ func (c *creation) follow() error {
 
 // ready is reached when init waits for start, and for our word that it may.
 func (c *creation) ready() error {
-	if err := step.Apply(c.group.Late, step.Runtime, nil, nil); err != nil {
+	if err := step.Apply(c.group.Late, step.Runtime, nil, c.explain.report(c.number(c.in.lateAt)-len(c.group.Late))); err != nil {
 		return err
 	}
 	if c.o.PidFile != "" {
@@ -363,10 +366,22 @@ func hierarchies(g *cgroup.Group) []rootfs.Hierarchy {
 	return list
 }
 
-// printPlan prints all steps.
+// number returns the place in the whole plan of init's step i. Some of the runtime's steps are between init's.
+func (c *creation) number(i int) int {
+	n := len(c.before) + i
+	if i >= c.in.hooksAt {
+		n += len(c.after)
+	}
+	if i >= c.in.lateAt {
+		n += len(c.group.Late)
+	}
+	return n
+}
+
+// printPlan prints all steps, in the order in which they are made.
 func (c *creation) printPlan() {
-	n := 0
-	for _, list := range [][]step.Step{c.before, c.inside, c.after, c.group.Late} {
+	n, hooks, late := 0, c.in.hooksAt, c.in.lateAt
+	for _, list := range [][]step.Step{c.before, c.inside[:hooks], c.after, c.inside[hooks:late], c.group.Late, c.inside[late:]} {
 		for i := range list {
 			c.explain.line(n, &list[i], 0, nil)
 			n++

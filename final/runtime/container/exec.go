@@ -196,7 +196,12 @@ func (e *execution) launch() (err error) {
 		release()
 		e.started <- err
 	}()
-	return nil
+	if e.o.Explain == nil {
+		return nil
+	}
+	e.o.Explain.number = func(i int) int { return 1 + i }
+	enter := []step.Step{{Actor: step.Runtime, Stage: "init", Lab: 2, Do: e.await, Say: target.Say}}
+	return step.Apply(enter, step.Runtime, nil, e.o.Explain.report(0))
 }
 
 // await waits until init is started, or could not be. Until then nobody may look at e.pid.

@@ -77,8 +77,12 @@ func (s *initStage) run() error {
 	var report step.Report
 	if s.in.cfg.Explain {
 		report = func(n int, st *step.Step, took time.Duration, err error) error {
-			if to := s.listener(); to != nil && err == nil {
-				to.Send(msgProgress, progress{n, int64(took)}) // who has gone away doesn't want to know
+			p := progress{N: n, Took: int64(took)}
+			if err != nil {
+				p.Failed = err.Error()
+			}
+			if to := s.listener(); to != nil {
+				to.Send(msgProgress, p) // who has gone away doesn't want to know
 			}
 			return nil
 		}

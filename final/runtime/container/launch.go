@@ -26,9 +26,8 @@ func (c *creation) steps(spec *specs.Spec) {
 			Say: func() (string, string) { return what, call }})
 	}
 	c.before = append(c.before, c.group.Before...)
-	c.before = append(c.before, step.Step{Actor: step.Runtime, Stage: "init", Lab: 2, Do: c.startInit, Say: func() (string, string) {
-		return "start init in its namespaces", "clone3(" + namespace.Flags(c.ns.New) + "); execveat(sealed /proc/self/exe)"
-	}})
+	c.before = append(c.before, step.Step{Actor: step.Runtime, Stage: "init", Lab: 2, Do: c.startInit,
+		Say: func() (string, string) { return c.ns.Say(c.st.Cgroup.Born()) }})
 	add("state", 0, "keep a copy of config.json", "rename(.config.json, config.json)", c.keep)
 	c.before = append(c.before, c.group.Beside...)
 	c.before = append(c.before, c.in.rootfs.Sources()...)
@@ -84,6 +83,9 @@ func (c *creation) startInit() (err error) {
 		}
 		c.started <- err
 	}()
+	if c.explain != nil { // how long that takes is to be seen here, and not where it is waited for
+		return c.await()
+	}
 	return nil
 }
 

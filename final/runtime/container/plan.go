@@ -21,6 +21,8 @@ type inside struct {
 	process *process.Init
 
 	warnings []string
+	// Before which of init's steps the runtime makes some of its own: its hooks, and what is late.
+	hooksAt, lateAt int
 	// What the steps need, once init has received it.
 	doors        []int
 	hooks, start func() error // talk to the runtime, and to start
@@ -57,7 +59,7 @@ func (in *inside) steps() []step.Step {
 	steps = append(steps, in.process.Begin()...)
 	if !in.cfg.Exec {
 		steps = append(steps, in.rootfs.Mount()...)
-		if in.cfg.Hooks {
+		if in.hooksAt = len(steps); in.cfg.Hooks {
 			add("hooks", 0, "wait for the runtime's hooks", "recvmsg(runtime)", func() error { return in.hooks() })
 		}
 		if len(in.cfg.CreateContainer) > 0 {
@@ -75,7 +77,7 @@ func (in *inside) steps() []step.Step {
 		steps = append(steps, in.rootfs.Protect()...)
 	}
 	steps = append(steps, in.process.Become()...)
-	if !in.cfg.Exec {
+	if in.lateAt = len(steps); !in.cfg.Exec {
 		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", func() error { return in.start() })
 		if len(in.cfg.StartContainer) > 0 {
 			add("hooks", 0, "run the startContainer hooks", "execve(hook)", func() error {

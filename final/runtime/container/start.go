@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -86,9 +85,7 @@ func (c *Container) heard(m *wire.Message, explain *Explain, steps []step.Step) 
 		if err := m.Decode(&p); err != nil {
 			return err
 		}
-		if explain != nil && p.N < len(steps) {
-			explain.line(explain.first+p.N, &steps[p.N], time.Duration(p.Took), nil)
-		}
+		explain.heard(&p, steps)
 		return nil
 	case msgFailed:
 		var f failure

@@ -34,8 +34,8 @@ func TestFromSpec(t *testing.T) {
 		Offsets: map[string]specs.LinuxTimeOffset{"boottime": {Secs: 1}}}, c)
 	what, call := c.Say(false)
 	require.Equal(t, "start init in new time, mount, user, pid and existing network namespaces", what)
-	require.Equal(t, `setns("/proc/1/ns/net", CLONE_NEWNET), clone3(CLONE_NEWUSER|CLONE_NEWPID), write(uid_map, "0 1 1\n"), write(gid_map, "0 5 1\n"), `+
-		`unshare(CLONE_NEWTIME|CLONE_NEWNS), write(timens_offsets, "boottime 1 0\n"), execveat(the sealed binary)`, call)
+	require.Equal(t, `setns("/proc/1/ns/net", CLONE_NEWNET); clone3(CLONE_NEWUSER|CLONE_NEWPID); write(uid_map, "0 1 1\n"); write(gid_map, "0 5 1\n"); `+
+		`unshare(CLONE_NEWTIME|CLONE_NEWNS); write(timens_offsets, "boottime 1 0\n"); execveat(the sealed binary)`, call)
 
 	user := ns("user", "")
 	for want, linux := range map[string]specs.Linux{

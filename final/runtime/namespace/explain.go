@@ -41,7 +41,7 @@ func (c *Config) Say(cgroup bool) (what, call string) {
 	if len(c.Offsets) > 0 {
 		calls = append(calls, fmt.Sprintf("write(timens_offsets, %q)", c.offsets()))
 	}
-	return what, strings.Join(append(calls, "execveat(the sealed binary)"), ", ")
+	return what, strings.Join(append(calls, "execveat(the sealed binary)"), "; ")
 }
 
 // Say tells what Enter does, as the method of Config does.
@@ -51,7 +51,7 @@ func (t *Target) Say() (what, call string) {
 		return "enter the container's namespaces", "setns(pidfd)"
 	}
 	return "enter the container's " + list(flags) + " namespaces",
-		fmt.Sprintf("setns(pidfd of %d, %s), clone3, execveat(the sealed binary)", t.Pid, Flags(flags))
+		fmt.Sprintf("setns(pidfd of %d, %s); clone3(…); execveat(the sealed binary)", t.Pid, Flags(flags))
 }
 
 // list names the namespaces of flags as config.json does.
