@@ -7,21 +7,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"jocker/internal/labtest"
+	"jocker/internal/peers"
 )
 
 // TestContainerd runs containers with ctr, containerd's own command.
 func TestContainerd(t *testing.T) {
 	labtest.Snapshot(t)
 	e := start(t)
-	e.containerd(t)
-	need(t, "ctr", "containerd")
+	e.Containerd(t)
+	peers.Need(t, "ctr", "containerd")
 	ctr := func(args ...string) labtest.Result {
 		t.Helper()
-		return e.cmd(append([]string{"ctr", "--address", e.path("containerd.sock")}, args...)...).Run(t)
+		return e.Cmd(append([]string{"ctr", "--address", e.Path("containerd.sock")}, args...)...).Run(t)
 	}
 	// ctr imports images, and we have a root file system: it can run that as well
-	rootfs := e.path("rootfs")
-	image(t, e.dir)
+	rootfs := e.Path("rootfs")
+	e.Busybox(t)
 	run := func(id string, args ...string) labtest.Result {
 		t.Helper()
 		return ctr(append([]string{"run", "--rm", "--runc-binary", e.runtime, "--env", "PATH=/bin", "--rootfs", rootfs, id}, args...)...)
@@ -45,7 +46,7 @@ func TestContainerd(t *testing.T) {
 	labtest.Until(t, "the task has ended", func() bool { return ctr("tasks", "rm", "sleeper").Code == 137 || ctr("tasks", "ls", "-q").Stdout == "" })
 	ok(t, ctr("containers", "rm", "sleeper"))
 
-	c := e.cmd("ctr", "--address", e.path("containerd.sock"), "run", "--rm", "--tty", "--runc-binary", e.runtime, "--env", "PATH=/bin", "--rootfs", rootfs, "terminal", "sh")
+	c := e.Cmd("ctr", "--address", e.Path("containerd.sock"), "run", "--rm", "--tty", "--runc-binary", e.runtime, "--env", "PATH=/bin", "--rootfs", rootfs, "terminal", "sh")
 	s := c.Pty(t)
 	labtest.Until(t, "the terminal has the size that ctr sets after the start", func() bool {
 		s.Send("stty size; echo .\n")

@@ -6,7 +6,7 @@
 // when something fails. The specification says little about that, so it is tried out: the tests start the engines of
 // Debian's packages, with all of their files in a folder of their own, and use them as a user would.
 //
-//	engine_test.go      the engines: start, talk to them, end them, leave nothing
+//	engine_test.go      the engines (package peers starts them), with our runtime as their default
 //	docker_test.go      docker run, exec, stop, kill, pause, update ...
 //	limits_test.go      what docker sets: limits, seccomp, capabilities, users, volumes
 //	containerd_test.go  ctr run --runc-binary

@@ -16,7 +16,6 @@ import (
 func TestDocker(t *testing.T) {
 	labtest.Snapshot(t)
 	e := start(t)
-	e.containerd(t)
 	e.dockerd(t)
 	t.Run("parts", func(t *testing.T) {
 		for _, p := range []struct {
@@ -49,14 +48,14 @@ func dockerRun(t *testing.T, e *engines) {
 	r = ok(t, e.run(t, "--workdir", "/new/folder", "busybox", "pwd"))
 	require.Equal(t, "/new/folder\n", r.Stdout)
 
-	c := e.cmd("docker", "run", "--rm", "--interactive", "--network", "none", "busybox", "wc", "-c")
+	c := e.Cmd("docker", "run", "--rm", "--interactive", "--network", "none", "busybox", "wc", "-c")
 	c.Stdin = strings.NewReader(strings.Repeat("x", 100_000))
 	require.Equal(t, "100000\n", ok(t, c.Run(t)).Stdout)
 
 	id := e.background(t, "busybox", "sh", "-c", "echo out; echo err >&2; sleep 60")
-	labtest.Until(t, "the log is there", func() bool { r = e.docker(t, "logs", id); return r.Stdout == "out\n" && r.Stderr == "err\n" })
-	require.Contains(t, ok(t, e.docker(t, "top", id)).Stdout, "sleep 60")
-	ok(t, e.docker(t, "cp", id+":/etc/group", e.path("group")))
+	labtest.Until(t, "the log is there", func() bool { r = e.Docker(t, "logs", id); return r.Stdout == "out\n" && r.Stderr == "err\n" })
+	require.Contains(t, ok(t, e.Docker(t, "top", id)).Stdout, "sleep 60")
+	ok(t, e.Docker(t, "cp", id+":/etc/group", e.Path("group")))
 }
 
 // The codes by which scripts tell Docker's failures apart, and the messages that go with them. They come about by dockerd
@@ -87,7 +86,7 @@ func dockerCodes(t *testing.T, e *engines) {
 }
 
 func dockerTerminal(t *testing.T, e *engines) {
-	s := e.cmd("docker", "run", "--rm", "--interactive", "--tty", "--network", "none", "--env", "PS1=# ", "busybox").Pty(t)
+	s := e.Cmd("docker", "run", "--rm", "--interactive", "--tty", "--network", "none", "--env", "PS1=# ", "busybox").Pty(t)
 	s.Expect("# ")
 	s.Send("stty size; tty; stat -c %F /dev/console\n")
 	s.Expect("24 80\n/dev/pts/0\ncharacter special file")
@@ -102,73 +101,73 @@ func dockerTerminal(t *testing.T, e *engines) {
 
 func dockerExec(t *testing.T, e *engines) {
 	id := e.background(t, "--env", "A=1", "--memory", "64m", "busybox", "sleep", "600")
-	r := ok(t, e.docker(t, "exec", "--env", "B=2", "--workdir", "/etc", "--user", "1000:2000", id, "sh", "-c", "echo $A $B; pwd; id"))
+	r := ok(t, e.Docker(t, "exec", "--env", "B=2", "--workdir", "/etc", "--user", "1000:2000", id, "sh", "-c", "echo $A $B; pwd; id"))
 	require.Equal(t, "1 2\n/etc\nuid=1000(user) gid=2000(extra) groups=2000(extra)\n", r.Stdout)
-	require.Equal(t, 7, e.docker(t, "exec", id, "sh", "-c", "exit 7").Code)
-	c := e.cmd("docker", "exec", "--interactive", id, "cat")
+	require.Equal(t, 7, e.Docker(t, "exec", id, "sh", "-c", "exit 7").Code)
+	c := e.Cmd("docker", "exec", "--interactive", id, "cat")
 	c.Stdin = strings.NewReader("typed\n")
 	require.Equal(t, "typed\n", ok(t, c.Run(t)).Stdout)
 	same := `for f in /proc/self/cgroup /proc/self/limits; do cat $f; done; for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done; grep -E "^(Cap|Seccomp|NoNew)" /proc/self/status`
-	ok(t, e.docker(t, "exec", id, "sh", "-c", "cat /proc/1/cgroup >/tmp/1 && cat /proc/self/cgroup >/tmp/2 && cmp /tmp/1 /tmp/2 || diff /tmp/1 /tmp/2 || [ \"$(cat /tmp/1)\" = \"$(cat /tmp/2)\" ]"))
-	first := ok(t, e.docker(t, "exec", id, "sh", "-c", same)).Stdout
-	require.Equal(t, first, ok(t, e.docker(t, "exec", id, "sh", "-c", same)).Stdout)
+	ok(t, e.Docker(t, "exec", id, "sh", "-c", "cat /proc/1/cgroup >/tmp/1 && cat /proc/self/cgroup >/tmp/2 && cmp /tmp/1 /tmp/2 || diff /tmp/1 /tmp/2 || [ \"$(cat /tmp/1)\" = \"$(cat /tmp/2)\" ]"))
+	first := ok(t, e.Docker(t, "exec", id, "sh", "-c", same)).Stdout
+	require.Equal(t, first, ok(t, e.Docker(t, "exec", id, "sh", "-c", same)).Stdout)
 
 	runc := e.background(t, "--runtime", "runc", "busybox", "sleep", "600")
 	for _, args := range [][]string{{"no-such-program"}, {"/etc/passwd"}, {"/etc"}} {
-		r, peer := e.docker(t, append([]string{"exec", id}, args...)...), e.docker(t, append([]string{"exec", runc}, args...)...)
+		r, peer := e.Docker(t, append([]string{"exec", id}, args...)...), e.Docker(t, append([]string{"exec", runc}, args...)...)
 		require.Equal(t, peer.Code, r.Code, "ours: %v\nrunc: %v", r, peer)
 		require.Contains(t, r.Stdout+r.Stderr, `exec: "`+args[0]+`": `)
 	}
 
-	s := e.cmd("docker", "exec", "--interactive", "--tty", "--env", "PS1=# ", id, "sh").Pty(t)
+	s := e.Cmd("docker", "exec", "--interactive", "--tty", "--env", "PS1=# ", id, "sh").Pty(t)
 	s.Expect("# ")
 	resize(t, s)
 	s.Send("exit 5\n")
 	require.Equal(t, 5, s.Wait(), s.Output())
 
-	ok(t, e.docker(t, "exec", "--detach", id, "sh", "-c", "echo done >/tmp/detached; exec sleep 555"))
-	labtest.Until(t, "the detached process has written", func() bool { return e.docker(t, "exec", id, "cat", "/tmp/detached").Code == 0 })
-	ok(t, e.docker(t, "kill", id))
-	require.NotEqual(t, 0, e.docker(t, "exec", id, "true").Code, "it has ended")
+	ok(t, e.Docker(t, "exec", "--detach", id, "sh", "-c", "echo done >/tmp/detached; exec sleep 555"))
+	labtest.Until(t, "the detached process has written", func() bool { return e.Docker(t, "exec", id, "cat", "/tmp/detached").Code == 0 })
+	ok(t, e.Docker(t, "kill", id))
+	require.NotEqual(t, 0, e.Docker(t, "exec", id, "true").Code, "it has ended")
 }
 
 func dockerStop(t *testing.T, e *engines) {
 	id := e.background(t, "busybox", "sh", "-c", "trap 'echo stopped; exit 3' TERM; echo ready; while :; do sleep 0.1; done")
-	labtest.Until(t, "it is ready", func() bool { return e.docker(t, "logs", id).Stdout == "ready\n" })
-	ok(t, e.docker(t, "stop", id))
+	labtest.Until(t, "it is ready", func() bool { return e.Docker(t, "logs", id).Stdout == "ready\n" })
+	ok(t, e.Docker(t, "stop", id))
 	require.Equal(t, "exited 3 false", e.inspect(t, id, ".State.Status}} {{.State.ExitCode}} {{.State.OOMKilled"))
-	require.Equal(t, "ready\nstopped\n", e.docker(t, "logs", id).Stdout)
-	ok(t, e.docker(t, "start", id))
-	ok(t, e.docker(t, "kill", "--signal", "KILL", id))
-	require.Equal(t, "137\n", ok(t, e.docker(t, "wait", id)).Stdout)
+	require.Equal(t, "ready\nstopped\n", e.Docker(t, "logs", id).Stdout)
+	ok(t, e.Docker(t, "start", id))
+	ok(t, e.Docker(t, "kill", "--signal", "KILL", id))
+	require.Equal(t, "137\n", ok(t, e.Docker(t, "wait", id)).Stdout)
 	require.Equal(t, "exited 137", e.inspect(t, id, ".State.Status}} {{.State.ExitCode"))
 
 	stubborn := e.background(t, "--stop-signal", "USR1", "busybox", "sleep", "600")
 	started := time.Now()
-	ok(t, e.docker(t, "stop", "--time", "1", stubborn)) // sleep is PID 1 and has no handler: the signal is ignored
+	ok(t, e.Docker(t, "stop", "--time", "1", stubborn)) // sleep is PID 1 and has no handler: the signal is ignored
 	require.Less(t, time.Since(started), 20*time.Second)
 	require.Equal(t, "exited 137", e.inspect(t, stubborn, ".State.Status}} {{.State.ExitCode"))
-	ok(t, e.docker(t, "rm", stubborn))
+	ok(t, e.Docker(t, "rm", stubborn))
 }
 
 func dockerPause(t *testing.T, e *engines) {
 	id := e.background(t, "busybox", "sh", "-c", "while :; do date +%s%N; sleep 0.02; done")
-	ok(t, e.docker(t, "pause", id))
+	ok(t, e.Docker(t, "pause", id))
 	require.Equal(t, "paused", e.inspect(t, id, ".State.Status"))
-	before := e.docker(t, "logs", "--tail", "1", id).Stdout
+	before := e.Docker(t, "logs", "--tail", "1", id).Stdout
 	time.Sleep(200 * time.Millisecond)
-	require.Equal(t, before, e.docker(t, "logs", "--tail", "1", id).Stdout, "it stands still")
-	require.NotEqual(t, 0, e.docker(t, "exec", id, "true").Code)
-	ok(t, e.docker(t, "unpause", id))
-	labtest.Until(t, "it goes on", func() bool { return e.docker(t, "logs", "--tail", "1", id).Stdout != before })
-	ok(t, e.docker(t, "pause", id))
-	ok(t, e.docker(t, "rm", "--force", id))
+	require.Equal(t, before, e.Docker(t, "logs", "--tail", "1", id).Stdout, "it stands still")
+	require.NotEqual(t, 0, e.Docker(t, "exec", id, "true").Code)
+	ok(t, e.Docker(t, "unpause", id))
+	labtest.Until(t, "it goes on", func() bool { return e.Docker(t, "logs", "--tail", "1", id).Stdout != before })
+	ok(t, e.Docker(t, "pause", id))
+	ok(t, e.Docker(t, "rm", "--force", id))
 }
 
 func dockerUpdate(t *testing.T, e *engines) {
 	id := e.background(t, "--memory", "64m", "--memory-swap", "64m", "busybox", "sleep", "600")
-	ok(t, e.docker(t, "update", "--memory", "96m", "--memory-swap", "96m", "--cpus", "0.5", "--cpu-shares", "512", "--pids-limit", "77", "--cpuset-cpus", "0", id))
-	r := ok(t, e.docker(t, "exec", id, "sh", "-c", readLimits))
+	ok(t, e.Docker(t, "update", "--memory", "96m", "--memory-swap", "96m", "--cpus", "0.5", "--cpu-shares", "512", "--pids-limit", "77", "--cpuset-cpus", "0", id))
+	r := ok(t, e.Docker(t, "exec", id, "sh", "-c", readLimits))
 	for _, limit := range []string{"memory 100663296", "pids 77", "cpuset 0", "quota 50000 100000"} {
 		require.Contains(t, r.Stdout, limit+"\n")
 	}
@@ -178,33 +177,33 @@ func dockerUpdate(t *testing.T, e *engines) {
 func dockerEvents(t *testing.T, e *engines) {
 	since := fmt.Sprint(time.Now().Unix() - 1)
 	id := e.background(t, "--memory", "64m", "busybox", "sleep", "600")
-	r := ok(t, e.docker(t, "stats", "--no-stream", "--format", "{{.MemUsage}}|{{.PIDs}}", id))
+	r := ok(t, e.Docker(t, "stats", "--no-stream", "--format", "{{.MemUsage}}|{{.PIDs}}", id))
 	require.Regexp(t, `^[1-9][0-9.]*[KM]iB / 64MiB\|1\n$`, r.Stdout)
-	ok(t, e.docker(t, "kill", id))
-	ok(t, e.docker(t, "wait", id))
-	r = ok(t, e.docker(t, "events", "--since", since, "--until", fmt.Sprint(time.Now().Unix()+1), "--filter", "container="+id, "--format", "{{.Action}}"))
+	ok(t, e.Docker(t, "kill", id))
+	ok(t, e.Docker(t, "wait", id))
+	r = ok(t, e.Docker(t, "events", "--since", since, "--until", fmt.Sprint(time.Now().Unix()+1), "--filter", "container="+id, "--format", "{{.Action}}"))
 	require.Subset(t, strings.Fields(r.Stdout), []string{"create", "start", "kill", "die"})
 }
 
 // Docker's network is set up by a hook that dockerd puts into config.json.
 func dockerNetwork(t *testing.T, e *engines) {
-	r := ok(t, e.docker(t, "run", "--rm", "busybox", "sh", "-c", "cat /proc/net/dev; cat /etc/hosts /etc/resolv.conf >/dev/null && hostname"))
+	r := ok(t, e.Docker(t, "run", "--rm", "busybox", "sh", "-c", "cat /proc/net/dev; cat /etc/hosts /etc/resolv.conf >/dev/null && hostname"))
 	require.Contains(t, r.Stdout, "eth0:")
-	r = ok(t, e.docker(t, "run", "--rm", "--network", "host", "busybox", "cat", "/proc/net/dev"))
+	r = ok(t, e.Docker(t, "run", "--rm", "--network", "host", "busybox", "cat", "/proc/net/dev"))
 	require.Contains(t, r.Stdout, "docker0:")
 	other := e.background(t, "busybox", "sleep", "600")
-	mine := ok(t, e.docker(t, "exec", other, "readlink", "/proc/self/ns/net")).Stdout
-	require.Equal(t, mine, ok(t, e.docker(t, "run", "--rm", "--network", "container:"+other, "busybox", "readlink", "/proc/self/ns/net")).Stdout)
+	mine := ok(t, e.Docker(t, "exec", other, "readlink", "/proc/self/ns/net")).Stdout
+	require.Equal(t, mine, ok(t, e.Docker(t, "run", "--rm", "--network", "container:"+other, "busybox", "readlink", "/proc/self/ns/net")).Stdout)
 }
 
 func dockerRestart(t *testing.T, e *engines) {
 	id := e.background(t, "--restart", "on-failure:2", "busybox", "sh", "-c", "echo again; exit 1")
 	labtest.Until(t, "it has been tried three times", func() bool {
-		return e.docker(t, "logs", id).Stdout == "again\nagain\nagain\n" && e.inspect(t, id, ".State.Status") == "exited"
+		return e.Docker(t, "logs", id).Stdout == "again\nagain\nagain\n" && e.inspect(t, id, ".State.Status") == "exited"
 	})
 	healthy := e.background(t, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "1s", "busybox", "sh", "-c", "touch /tmp/healthy; sleep 600")
 	labtest.Until(t, "it is healthy", func() bool { return e.inspect(t, healthy, ".State.Health.Status") == "healthy" })
-	ok(t, e.docker(t, "restart", "--time", "0", healthy))
+	ok(t, e.Docker(t, "restart", "--time", "0", healthy))
 	require.Equal(t, "running", e.inspect(t, healthy, ".State.Status"))
 }
 
@@ -222,7 +221,7 @@ func dockerTwenty(t *testing.T, e *engines) {
 			wait.Add(1)
 			go func() {
 				defer wait.Done()
-				r := e.cmd("docker", "run", "--detach", "--network", "none", "busybox", "sleep", "600").Run(t)
+				r := e.Cmd("docker", "run", "--detach", "--network", "none", "busybox", "sleep", "600").Run(t)
 				ids[i] = strings.TrimSpace(r.Stdout)
 				if r.Code != 0 {
 					failures[i] = r.String()
@@ -234,6 +233,6 @@ func dockerTwenty(t *testing.T, e *engines) {
 		for _, id := range ids {
 			require.Equal(t, "running", e.inspect(t, id, ".State.Status"))
 		}
-		ok(t, e.docker(t, append([]string{"rm", "--force"}, ids...)...))
+		ok(t, e.Docker(t, append([]string{"rm", "--force"}, ids...)...))
 	}
 }

@@ -31,7 +31,7 @@ func dockerLimits(t *testing.T, e *engines) {
 
 func dockerMemory(t *testing.T, e *engines) {
 	id := e.background(t, "--memory", "24m", "--memory-swap", "24m", "busybox", "sh", "-c", "exec tail -c 200m /dev/zero")
-	require.Equal(t, "137\n", ok(t, e.docker(t, "wait", id)).Stdout)
+	require.Equal(t, "137\n", ok(t, e.Docker(t, "wait", id)).Stdout)
 	labtest.Until(t, "docker knows that it was the limit", func() bool { return e.inspect(t, id, ".State.OOMKilled") == "true" })
 }
 
@@ -42,7 +42,7 @@ func dockerSeccomp(t *testing.T, e *engines) {
 	require.Equal(t, ok(t, e.run(t, "--runtime", "runc", "busybox", "sh", "-c", status)).Stdout, ours.Stdout)
 	require.Contains(t, ok(t, e.run(t, "--security-opt", "seccomp=unconfined", "--security-opt", "no-new-privileges", "busybox", "sh", "-c", status)).Stdout, "NoNewPrivs:\t1\nSeccomp:\t0\n")
 
-	profile := e.path("seccomp.json")
+	profile := e.Path("seccomp.json")
 	require.NoError(t, os.WriteFile(profile, []byte(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18}]}`), 0o644))
 	r := e.run(t, "--security-opt", "seccomp="+profile, "busybox", "mkdir", "/tmp/x")
 	require.Equal(t, 1, r.Code, r)
@@ -61,7 +61,7 @@ func dockerUser(t *testing.T, e *engines) {
 }
 
 func dockerVolumes(t *testing.T, e *engines) {
-	dir := e.path("volume")
+	dir := e.Path("volume")
 	require.NoError(t, os.MkdirAll(dir, 0o777))
 	require.NoError(t, os.WriteFile(dir+"/file", []byte("host's\n"), 0o644))
 	r := ok(t, e.run(t, "--volume", dir+":/mnt", "busybox", "sh", "-c", "cat /mnt/file; echo container >/mnt/new"))
@@ -96,8 +96,8 @@ func dockerNamespaces(t *testing.T, e *engines) {
 	r = ok(t, e.run(t, "--sysctl", "kernel.shmmni=4321", "busybox", "cat", "/proc/sys/kernel/shmmni"))
 	require.Equal(t, "4321\n", r.Stdout)
 	id := e.background(t, "--pid", "host", "busybox", "sh", "-c", "sleep 500 & sleep 501 & wait")
-	ok(t, e.docker(t, "kill", id))
-	ok(t, e.docker(t, "rm", id))
+	ok(t, e.Docker(t, "kill", id))
+	ok(t, e.Docker(t, "rm", id))
 }
 
 func dockerDevices(t *testing.T, e *engines) {

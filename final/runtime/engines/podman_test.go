@@ -1,7 +1,6 @@
 package engines
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -14,18 +13,9 @@ import (
 func TestPodman(t *testing.T) {
 	labtest.Snapshot(t)
 	e := start(t)
-	need(t, "podman", "podman")
-	need(t, "conmon", "conmon")
-	require.NoError(t, os.WriteFile(e.path("containers.conf"), []byte(`[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"] # the usual ones are more than some machines allow
-`), 0o644))
+	e.Podman(t)
 	command := func(args ...string) labtest.Cmd {
-		c := e.cmd(append([]string{"podman", "--runtime", e.runtime, "--root", e.path("podman"), "--runroot", e.path("podman-run"), "--tmpdir", e.path("podman-tmp")}, args...)...)
-		c.Env = append(c.Env, "CONTAINERS_CONF="+e.path("containers.conf"))
-		return c
+		return e.PodmanCmd(append([]string{"--runtime", e.runtime}, args...)...)
 	}
 	podman := func(args ...string) labtest.Result {
 		t.Helper()
@@ -35,8 +25,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"] # the usual ones are m
 		t.Helper()
 		return podman(append([]string{"run", "--rm", "--network", "none"}, args...)...)
 	}
-	t.Cleanup(func() { podman("rm", "--all", "--force", "--time", "0"); podman("system", "reset", "--force") })
-	ok(t, podman("import", image(t, e.dir), "busybox"))
+	ok(t, podman("import", e.Busybox(t), "busybox"))
 
 	require.Equal(t, "a  b\n", ok(t, run("busybox", "echo", "a  b")).Stdout)
 	require.Equal(t, 42, run("busybox", "sh", "-c", "exit 42").Code)
@@ -51,7 +40,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"] # the usual ones are m
 	r = ok(t, run("--memory", "64m", "--pids-limit", "44", "busybox", "sh", "-c", readLimits))
 	require.Contains(t, r.Stdout, "memory 67108864\n")
 	require.Contains(t, r.Stdout, "pids 44\n")
-	r = run("--read-only", "--volume", e.dir+":/mnt:ro", "busybox", "sh", "-c", "touch /x; touch /mnt/x")
+	r = run("--read-only", "--volume", e.Dir+":/mnt:ro", "busybox", "sh", "-c", "touch /x; touch /mnt/x")
 	require.Equal(t, 2, strings.Count(r.Stderr, "Read-only file system"), r)
 
 	id := strings.TrimSpace(ok(t, podman("run", "--detach", "--network", "none", "busybox", "sleep", "600")).Stdout)
