@@ -56,8 +56,10 @@ func imageRows(s *image.Store, img *image.Image, filter []string, noTrunc bool) 
 		if noTrunc {
 			id = string(img.ID)
 		}
-		if len(img.Digests) > 0 {
-			_, digest, _ = strings.Cut(img.Digests[0], "@")
+		for _, d := range img.Digests {
+			if r, of, _ := strings.Cut(d, "@"); r == repo {
+				digest = of
+			}
 		}
 		since, at := "N/A", "N/A"
 		if t := img.Config.Created; t != nil {

@@ -101,13 +101,22 @@ func (a *app) findImage(s *container.Store, name, pull, platform string) (*image
 		ref, _ := image.ParseRef(name)
 		fmt.Fprintf(os.Stderr, "Unable to find image '%s' locally\n", ref)
 	}
-	if err := a.registry("pull", pullArgs(name, platform, false)...); err != nil {
+	f := registryFlags{platform: platform}
+	if err := a.registry(nil, os.Stderr, "pull", f.args(pullName(name))...); err != nil {
 		if code := (&exitError{}); errors.As(err, &code) {
 			return nil, &exitError{code: 125}
 		}
 		return nil, err
 	}
 	return s.Images.Find(name)
+}
+
+// pullName is the name with its tag, so that nothing need be said about the default one.
+func pullName(name string) string {
+	if ref, err := image.ParseRef(name); err == nil {
+		return ref.String()
+	}
+	return name
 }
 
 // run creates and starts a container, and stays with it if it is not detached.

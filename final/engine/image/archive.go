@@ -50,7 +50,7 @@ func (s *Store) Save(w io.Writer, names []string) error {
 		if err != nil {
 			return err
 		}
-		manifest := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: img.Manifest.Digest, Size: img.Manifest.Size}
+		manifest := v1.Descriptor{MediaType: img.Manifest.MediaType, Digest: img.Manifest.Digest, Size: img.Manifest.Size}
 		entry := dockerImage{Config: need(img.ID)}
 		if ref, err := ParseRef(name); err == nil && ref.Digest == "" && contains(img.Names, ref.String()) {
 			manifest.Annotations = map[string]string{refName: ref.String()}
@@ -134,7 +134,7 @@ func (s *Store) Load(r io.Reader) ([]*Image, error) {
 	}
 	defer archive.Close()
 	// The archive comes from a stranger, as layers do, and is unpacked with the same distrust.
-	if _, err := layer.Apply(archive, temp, s.room()); err != nil {
+	if _, err := layer.Apply(archive, temp, s.Room()); err != nil {
 		return nil, fmt.Errorf("the archive of images: %w", err)
 	}
 	dir, err := inroot.Open(temp)
@@ -183,7 +183,7 @@ type pending struct {
 
 // docker reads manifest.json.
 func (l *loader) docker() ([]pending, error) {
-	data, err := l.dir.ReadFile("manifest.json", maxJSON)
+	data, err := l.dir.ReadFile("manifest.json", MaxJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (l *loader) docker() ([]pending, error) {
 
 // layout reads index.json.
 func (l *loader) layout() ([]pending, error) {
-	data, err := l.dir.ReadFile("index.json", maxJSON)
+	data, err := l.dir.ReadFile("index.json", MaxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("the archive has neither a manifest.json nor an index.json: it holds no images (`import` makes one of a file system's archive)")
 	}
@@ -214,7 +214,7 @@ func (l *loader) layout() ([]pending, error) {
 	}
 	var all []pending
 	for _, d := range index.Manifests {
-		data, err := l.dir.ReadFile(blobFile(d.Digest), maxJSON)
+		data, err := l.dir.ReadFile(blobFile(d.Digest), MaxJSON)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +250,7 @@ func (l *loader) image(config string, layers, names []string) (p pending, err er
 		names[i] = ref.String()
 	}
 	p.names = names
-	if p.config, err = l.dir.ReadFile(config, maxJSON); err != nil {
+	if p.config, err = l.dir.ReadFile(config, MaxJSON); err != nil {
 		return p, err
 	}
 	var c Config
@@ -273,7 +273,7 @@ func (l *loader) image(config string, layers, names []string) (p pending, err er
 		p.layers = append(p.layers, blob)
 	}
 	img := &Image{Config: c, Layers: p.layers}
-	if err := img.check(); err != nil {
+	if err := img.Check(); err != nil {
 		return p, err
 	}
 	_, err = l.Unpack(img)

@@ -101,7 +101,7 @@ func (s *Store) read(index *v1.Index, d v1.Descriptor) (*Image, error) {
 	if err := s.readJSON(m.Config.Digest, &img.Config); err != nil {
 		return nil, err
 	}
-	if err := img.check(); err != nil {
+	if err := img.Check(); err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}
@@ -121,8 +121,8 @@ func (s *Store) read(index *v1.Index, d v1.Descriptor) (*Image, error) {
 	return img, nil
 }
 
-// check says whether the parts of an image go together.
-func (img *Image) check() error {
+// Check says whether the parts of an image go together.
+func (img *Image) Check() error {
 	ids := img.Config.RootFS.DiffIDs
 	if len(ids) != len(img.Layers) {
 		return fmt.Errorf("the image %s has %d layers, and its config speaks of %d", img.ID, len(img.Layers), len(ids))
@@ -196,7 +196,7 @@ func (s *Store) write(config []byte, layers []v1.Descriptor) (*Image, error) {
 	if err := json.Unmarshal(config, &img.Config); err != nil {
 		return nil, fmt.Errorf("the image's config: %w", err)
 	}
-	if err := img.check(); err != nil {
+	if err := img.Check(); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, Config: cfg, Layers: layers})

@@ -73,7 +73,7 @@ func (s *Store) SetName(name string, manifest v1.Descriptor, digest string) erro
 			switch {
 			case name != "" && d.Annotations[refName] == name:
 				old[string(d.Digest)] = !same
-			case same && d.Annotations[refName] == "": // it has a name now
+			case same && d.Annotations[refName] == "" && (digest == "" || d.Annotations[pulledDigest] == "" || d.Annotations[pulledDigest] == digest): // it has a name now
 			default:
 				kept = append(kept, d)
 			}
@@ -87,7 +87,7 @@ func (s *Store) SetName(name string, manifest v1.Descriptor, digest string) erro
 		if digest != "" {
 			manifest.Annotations[pulledDigest] = digest
 		}
-		if name != "" || !hasManifest(kept, manifest) {
+		if name != "" || digest != "" || !hasManifest(kept, manifest) {
 			kept = append(kept, manifest)
 		}
 		index.Manifests = kept

@@ -143,8 +143,8 @@ func (s *Store) HasBlob(d digest.Digest) bool {
 	return err == nil
 }
 
-// maxJSON is the largest manifest or config that is read: they are made by strangers. (Registries have the same limit.)
-const maxJSON = 4 << 20
+// MaxJSON is the largest manifest or config that is read: they are made by strangers. (Registries have the same limit.)
+const MaxJSON = 4 << 20
 
 // ReadBlob returns the content of a small blob, after checking its digest.
 func (s *Store) ReadBlob(d digest.Digest) ([]byte, error) {
@@ -157,11 +157,11 @@ func (s *Store) ReadBlob(d digest.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("the image is not whole: blob %s: %w; pull or load it again", d, errors.Unwrap(err))
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	data, err := io.ReadAll(io.LimitReader(f, MaxJSON+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxJSON {
+	if len(data) > MaxJSON {
 		return nil, fmt.Errorf("blob %s is larger than the 4 MiB that a manifest or config may have", d)
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != d.Encoded() {

@@ -27,23 +27,30 @@ const maxLayers = 100
 // It is short because mount(2) takes only 4096 bytes for all of them.
 func LayerName(chain digest.Digest) string { return chain.Encoded()[:32] }
 
+// HasLayer says whether a layer is there, unpacked and whole.
+func (s *Store) HasLayer(name string) bool {
+	_, err := os.Stat(s.path("layers", name))
+	return err == nil
+}
+
 // Unpack makes sure that all layers of an image are unpacked, and returns their names, the lowest first.
 func (s *Store) Unpack(img *Image) ([]string, error) {
 	var names []string
 	for i, chain := range img.Chain() {
 		name := LayerName(chain)
 		names = append(names, name)
-		if _, err := os.Stat(s.path("layers", name)); err == nil {
+		if s.HasLayer(name) {
 			continue
 		}
-		if err := s.unpackBlob(img.Layers[i].Digest, img.Config.RootFS.DiffIDs[i], name); err != nil {
+		if err := s.UnpackBlob(img.Layers[i].Digest, img.Config.RootFS.DiffIDs[i], name); err != nil {
 			return nil, err
 		}
 	}
 	return names, nil
 }
 
-func (s *Store) unpackBlob(blob, diffID digest.Digest, name string) error {
+// UnpackBlob unpacks a layer that is in the store; see UnpackLayer.
+func (s *Store) UnpackBlob(blob, diffID digest.Digest, name string) error {
 	path, err := s.BlobPath(blob)
 	if err != nil {
 		return err
@@ -72,7 +79,7 @@ func (s *Store) UnpackLayer(r io.Reader, diffID digest.Digest, name string) erro
 		return err
 	}
 	defer archive.Close()
-	result, err := layer.Apply(archive, dir+"/fs", s.room())
+	result, err := layer.Apply(archive, dir+"/fs", s.Room())
 	if err != nil {
 		return err
 	}
@@ -89,8 +96,8 @@ func (s *Store) UnpackLayer(r io.Reader, diffID digest.Digest, name string) erro
 	return err
 }
 
-// room is how many bytes a layer may have: all that is free but a twentieth, so that a bomb doesn't fill the disk.
-func (s *Store) room() int64 {
+// Room is how many bytes a layer may have: all that is free but a twentieth, so that a bomb doesn't fill the disk.
+func (s *Store) Room() int64 {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.Root, &st); err != nil {
 		return 1 << 40

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -28,8 +29,7 @@ var ErrTooLarge = errors.New("the layer is too large")
 // Apply unpacks the uncompressed archive r into dir, an empty directory of the host. It stops with ErrTooLarge when
 // the archive has more than limit bytes. After an error, dir holds a part of it.
 func Apply(r io.Reader, dir string, limit int64) (Result, error) {
-	old := unix.Umask(0) // an entry's mode is what it says
-	defer unix.Umask(old)
+	defer noUmask()() // an entry's mode is what it says
 	root, err := inroot.Open(dir)
 	if err != nil {
 		return Result{}, err
@@ -61,6 +61,28 @@ func Apply(r io.Reader, dir string, limit int64) (Result, error) {
 	}
 	a.result.DiffID = "sha256:" + hex.EncodeToString(digest.Sum(nil))
 	return a.result, nil
+}
+
+// umask is the process's, which layers that are unpacked at the same time share.
+var umask struct {
+	sync.Mutex
+	users, old int
+}
+
+// noUmask makes files get the modes that are asked for, until restore.
+func noUmask() (restore func()) {
+	umask.Lock()
+	defer umask.Unlock()
+	if umask.users++; umask.users == 1 {
+		umask.old = unix.Umask(0)
+	}
+	return func() {
+		umask.Lock()
+		defer umask.Unlock()
+		if umask.users--; umask.users == 0 {
+			unix.Umask(umask.old)
+		}
+	}
 }
 
 // A counter stops a reader that gives too much.
