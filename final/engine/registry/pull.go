@@ -190,7 +190,7 @@ func (p *puller) blobs(ctx context.Context, m *v1.Manifest) error {
 func short(d digest.Digest) string { return d.Encoded()[:12] }
 
 // config fetches the image's config, unless the store has it.
-func (p *puller) config(ctx context.Context, d v1.Descriptor) (*v1.Image, error) {
+func (p *puller) config(ctx context.Context, d v1.Descriptor) (*image.Config, error) {
 	if !p.Store.HasBlob(d.Digest) {
 		if err := p.partial(ctx, d, func(f *os.File) error {
 			get, err := newDownload(p.repo, d, f, func(int64) {})
@@ -206,7 +206,7 @@ func (p *puller) config(ctx context.Context, d v1.Descriptor) (*v1.Image, error)
 	if err != nil {
 		return nil, err
 	}
-	var config v1.Image
+	var config image.Config
 	if err := json.Unmarshal(data, &config); err != nil {
 		return nil, fmt.Errorf("the image's config %s: %w", d.Digest, err)
 	}
