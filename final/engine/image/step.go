@@ -45,7 +45,7 @@ func (s *Store) Stack(base *Image, diff string, latest time.Time) (Config, []v1.
 	config.RootFS.DiffIDs = append(append([]digest.Digest{}, config.RootFS.DiffIDs...), blob.Digest)
 	layers = append(append([]v1.Descriptor{}, layers...), blob)
 	img := &Image{Config: config, Layers: layers}
-	if err := img.check(); err != nil {
+	if err := img.Check(); err != nil {
 		return config, layers, err
 	}
 	if !latest.IsZero() { // the files are not what the archive says
