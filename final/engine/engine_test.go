@@ -23,10 +23,11 @@ func TestMain(m *testing.M) { labtest.Main(m) }
 
 // A host is a store of its own, and jocker's command line on it.
 type host struct {
-	t    *testing.T
-	args []string
-	env  []string
-	root string
+	t     *testing.T
+	args  []string
+	env   []string
+	root  string
+	state string
 }
 
 func newHost(t *testing.T) *host {
@@ -38,7 +39,7 @@ func newHost(t *testing.T) *host {
 		path = filepath.Dir(labtest.Bin(t, name)) + ":" + path
 	}
 	root, state := t.TempDir(), t.TempDir()
-	h := &host{t, []string{jocker, "--root", root, "--state", state}, append(os.Environ(), "PATH="+path), root}
+	h := &host{t, []string{jocker, "--root", root, "--state", state}, append(os.Environ(), "PATH="+path), root, state}
 	t.Cleanup(func() {
 		if ids := strings.Fields(h.ok("ps", "-aq")); len(ids) > 0 {
 			h.ok(append([]string{"rm", "-f", "-v"}, ids...)...)

@@ -29,7 +29,7 @@ var dyingTime = 2 * time.Second
 //
 // Each time, within two seconds (see Scale), no process may be left and no mount may be visible that wasn't before;
 // then check is called (nil is nothing). What else may stay, an empty cgroup for instance, is for check to say
-// and to remove. The first failure ends the sweep. It returns the number of kills, and logs it.
+// and to remove; what check itself starts, for the next run, may be there after that. The first failure ends the sweep. It returns the number of kills, and logs it.
 //
 // A Go program makes some hundreds of calls, of which the first 150 or so are the Go runtime's own start; their number
 // varies a little from run to run. Signals work as always; job control doesn't: a stopped command runs on.
@@ -59,6 +59,7 @@ func KillAtEverySyscall(t testing.TB, s Sweep, c Cmd, check func()) (kills int) 
 			if t.Failed() {
 				t.Fatalf("labtest: %q, %s: the check failed\n--- its output\n%s", c.Args, when, output)
 			}
+			before = standing()
 		}
 		return o
 	}

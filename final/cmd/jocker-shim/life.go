@@ -63,10 +63,14 @@ func (c *container) up() (err error) {
 	if err = io.created(); err != nil {
 		return err
 	}
+	c.state.Pid = pid
+	if err = c.save(); err != nil { // if we are killed, others know that there is a process
+		return err
+	}
 	if err = c.runtime(nil, "start", c.ID); err != nil {
 		return err
 	}
-	c.state.Status, c.state.Pid, c.state.Error = shim.Running, pid, ""
+	c.state.Status, c.state.Error = shim.Running, ""
 	c.state.ExitCode, c.state.OOMKilled, c.state.KilledBy = 0, false, ""
 	c.state.StartedAt, c.state.FinishedAt = time.Now(), time.Time{}
 	c.pid.Store(int64(pid))
@@ -183,11 +187,15 @@ func (c *container) unlink() {
 
 // end tells everybody that it is over.
 func (c *container) end() error {
-	c.remove()
-	if len(c.Remove) > 0 {
+	trash := c.remove()
+	if trash != "" {
 		c.event("destroy")
 	}
 	c.clients.close([]byte{shim.Exit, byte(c.state.ExitCode), 0})
+	if trash != "" { // nobody has to wait for this
+		unix.Unmount(trash+"/rootfs", unix.MNT_DETACH)
+		os.RemoveAll(trash)
+	}
 	return nil
 }
 
@@ -219,22 +227,23 @@ func (c *container) terminate() {
 	})
 }
 
-// remove removes the container, if it is to go with its end.
-func (c *container) remove() {
-	if len(c.Remove) == 0 {
+// remove removes the container, if it is to go with its end, and returns where its files are now.
+func (c *container) remove() (trash string) {
+	if c.Trash == "" {
 		os.Remove(c.RunDir + "/shim.sock")
-		return
+		return ""
 	}
 	// A command that has the lock is at work on the container.
 	if lock, err := os.OpenFile(c.Dir+"/lock", os.O_RDWR|os.O_CREATE, 0o600); err == nil {
 		unix.Flock(int(lock.Fd()), unix.LOCK_EX)
 	}
-	// Our own mounts are on some of it.
-	unix.Unmount(c.Dir+"/rootfs", unix.MNT_DETACH)
-	unix.Unmount(c.RunDir+"/netns", unix.MNT_DETACH)
+	trash = c.Trash + "/" + c.ID
+	os.Rename(c.Dir, trash)
+	unix.Unmount(c.RunDir+"/netns", unix.MNT_DETACH) // our own mount is on it
 	for _, path := range append(append([]string{}, c.Remove...), c.RunDir) {
 		os.RemoveAll(path)
 	}
+	return trash
 }
 
 // runtime executes the OCI runtime. The error is what it has to say.

@@ -14,7 +14,8 @@
 //	"child subreaper" (prctl(2)). Only a parent learns an exit code.
 //
 //	File descriptor 3 is a socket to whoever started it: it tells that the container runs, or why not, and is then a client like
-//	those that connect to shim.sock (see package shim, which also has all options).
+//	those that connect to shim.sock (see package shim, which also has all options). File descriptor 4 is the container's lock,
+//	until the container runs.
 //
 // How to read it:
 //
@@ -61,6 +62,9 @@ func main() {
 	}
 }
 
+// lockFD is the container's lock, as the command that started us has it.
+const lockFD = 4
+
 // run is the whole life of the shim.
 func run(o *shim.Options) error {
 	// What ends a terminal's session, or the command that started us, is not meant for us. It is caught and not
@@ -69,6 +73,7 @@ func run(o *shim.Options) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", err)
 	}
+	unix.CloseOnExec(lockFD)
 	c := &container{Options: o, clients: newClients(), exits: map[int]unix.WaitStatus{}}
 	c.state.Shim = os.Getpid()
 	c.state.ShimStart, _ = shim.StartTime(c.state.Shim)
@@ -84,6 +89,7 @@ func run(o *shim.Options) error {
 	if err := c.up(); err != nil {
 		return c.giveUp(starter, err)
 	}
+	unix.Close(lockFD)
 	starter.send(append([]byte{shim.Started}, fmt.Sprint(c.state.Pid)...))
 	go c.clients.serve(starter, c)
 	go c.clients.accept(c)
@@ -94,7 +100,9 @@ func run(o *shim.Options) error {
 			break
 		}
 		if err := c.up(); err != nil {
-			c.state.Error, c.state.Status = err.Error(), shim.Exited
+			c.cleanUp()
+			c.state.Error, c.state.Status, c.state.Pid, c.state.PidStart = err.Error(), shim.Exited, 0, 0
+			c.unlink()
 			c.save()
 			break
 		}
@@ -106,8 +114,10 @@ func run(o *shim.Options) error {
 func (c *container) giveUp(starter *client, err error) error {
 	c.cleanUp()
 	c.state.Status, c.state.Error, c.state.ExitCode = shim.Created, err.Error(), shim.FailureCode(err.Error())
+	c.state.Pid, c.state.PidStart = 0, 0
 	c.save()
 	os.Remove(c.RunDir + "/shim.sock")
+	unix.Close(lockFD)
 	// Whoever started us holds the container's lock, and removes the container if it is to go with its end.
 	starter.send(append([]byte{shim.Failed, byte(c.state.ExitCode)}, err.Error()...))
 	return nil

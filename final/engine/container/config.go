@@ -1,6 +1,7 @@
 package container
 
 import (
+	"os"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -25,6 +26,7 @@ type Container struct {
 	Command    []string // the command line that created it: `inspect --run`
 
 	store *Store
+	lock  *os.File // held by this command; nil if it is not
 }
 
 // A Config is the part that an image can give a default for.

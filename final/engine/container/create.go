@@ -60,6 +60,7 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 	if err != nil {
 		return nil, nil, err
 	}
+	c.lock = lock.f
 	if err = c.takeName(o.Name); err == nil {
 		err = c.save()
 	}

@@ -5,37 +5,82 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// Mend removes what killed commands have left in the directories of names, addresses and sockets: what belongs to no container.
+// Mend removes what killed commands and shims have left: containers that were never whole, and in the directories of names,
+// addresses, sockets and the runtimes' states what belongs to no container.
 func (s *Store) Mend() error {
-	gone := func(id string) bool {
-		_, err := os.Stat(filepath.Join(s.Root, "containers", id))
-		return os.IsNotExist(err)
+	ids, err := s.ids()
+	if err != nil {
+		return err
 	}
-	sweep := func(dir string) error {
-		entries, err := os.ReadDir(dir)
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if id, err := os.Readlink(path); err == nil && gone(id) {
-				os.Remove(path)
+	for _, id := range ids {
+		if s.gone(id) {
+			c := &Container{ID: id, store: s}
+			if err := c.discard(false); err != nil {
+				return err
 			}
 		}
+	}
+	if err := s.names(func() error { return s.sweepLinks(filepath.Join(s.Root, "names")) }); err != nil {
 		return err
 	}
-	if err := s.names(func() error { return sweep(filepath.Join(s.Root, "names")) }); err != nil {
+	if err := s.sweepLinks(filepath.Join(s.State, "network")); err != nil {
 		return err
 	}
-	if err := sweep(filepath.Join(s.State, "network")); err != nil {
+	states, err := filepath.Glob(filepath.Join(s.State, "runtime", "*", "*"))
+	if err != nil {
 		return err
+	}
+	for _, path := range states {
+		c := &Container{ID: filepath.Base(path), store: s}
+		c.HostConfig.Runtime = filepath.Base(filepath.Dir(path))
+		if len(c.ID) == 64 && s.gone(c.ID) {
+			if err := c.runtimeCommand("delete", "--force", c.ID); err != nil {
+				return err
+			}
+		}
 	}
 	entries, err := os.ReadDir(filepath.Join(s.State, "containers"))
 	for _, e := range entries {
-		if gone(e.Name()) {
+		if s.gone(e.Name()) {
 			os.RemoveAll(filepath.Join(s.State, "containers", e.Name()))
 		}
 	}
 	return err
+}
+
+// sweepLinks removes the links in a directory whose text is the ID of a container that is gone.
+func (s *Store) sweepLinks(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if id, err := os.Readlink(path); err == nil && s.gone(id) {
+			os.Remove(path)
+		}
+	}
+	return err
+}
+
+// gone says whether no container has this ID, nor will one have it: there is no directory, or one that whoever was making it
+// did not complete before he was killed, and with him his lock went.
+func (s *Store) gone(id string) bool {
+	dir := filepath.Join(s.Root, "containers", id)
+	if _, err := os.Stat(dir + "/container.json"); err == nil {
+		return false
+	}
+	lock, err := os.Open(dir + "/lock")
+	if err != nil {
+		return os.IsNotExist(err)
+	}
+	defer lock.Close()
+	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return false
+	}
+	_, err = os.Stat(dir + "/container.json") // it may have been completed meanwhile
+	return os.IsNotExist(err)
 }
 
 // Pids returns the processes of a running container, as the host numbers them: all that are in the cgroup of its first.

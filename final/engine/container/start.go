@@ -43,6 +43,9 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.deleteRemains(runtime); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.RunDir(), 0o700); err != nil {
 		return nil, err
 	}
@@ -88,9 +91,19 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 	}
 	if err != nil {
 		ours.Close()
+		c.deleteRemains(runtime)
+		c.Disconnect()
 		return nil, err
 	}
 	return ours, nil
+}
+
+// deleteRemains has the runtime forget a container whose shim was killed before it could do so.
+func (c *Container) deleteRemains(runtime string) error {
+	if _, err := os.Stat(filepath.Join(c.runtimeRoot(runtime), c.ID)); err != nil {
+		return nil
+	}
+	return c.runtimeCommand("delete", "--force", c.ID)
 }
 
 // started waits for the shim's word.
@@ -153,7 +166,7 @@ func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
 	o.LogSize, _ = ParseSize(h.LogConfig.Config["max-size"])
 	o.LogFiles, _ = strconv.Atoi(h.LogConfig.Config["max-file"])
 	if h.AutoRemove {
-		o.Remove = c.belongings()
+		o.Remove, o.Trash = c.belongings(), filepath.Join(c.store.Root, "tmp")
 	}
 	if c.networkOwn() {
 		if len(h.PortBindings) > 0 {
@@ -166,9 +179,9 @@ func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
 	return o
 }
 
-// belongings are the paths that go when the container is removed.
+// belongings are the paths that go when the container is removed, besides its directory.
 func (c *Container) belongings() []string {
-	paths := []string{c.Dir(), c.store.namePath(c.Name)}
+	paths := []string{c.store.namePath(c.Name)}
 	for _, m := range c.Mounts {
 		if m.Anonymous {
 			if v, err := volume.Get(c.store.Root, m.Name); err == nil {
@@ -180,6 +193,7 @@ func (c *Container) belongings() []string {
 }
 
 // startShim starts the shim, in the mount name space of the calling thread. It belongs to no terminal and no session but its own.
+// It holds the container's lock, too, until the container runs: if we are killed meanwhile nobody removes it under the shim's hands.
 func (c *Container) startShim(o *shim.Options, conn *os.File) error {
 	program, err := FindProgram("jocker-shim")
 	if err != nil {
@@ -196,7 +210,7 @@ func (c *Container) startShim(o *shim.Options, conn *os.File) error {
 	}
 	defer words.Close()
 	process, err := os.StartProcess(program, append([]string{"jocker-shim"}, o.Args()...), &os.ProcAttr{
-		Dir: c.Dir(), Env: os.Environ(), Files: []*os.File{null, null, words, conn}, Sys: &unix.SysProcAttr{Setsid: true}})
+		Dir: c.Dir(), Env: os.Environ(), Files: []*os.File{null, null, words, conn, c.lock}, Sys: &unix.SysProcAttr{Setsid: true}})
 	if err != nil {
 		return fmt.Errorf("starting the shim: %w", err)
 	}

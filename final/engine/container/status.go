@@ -30,6 +30,9 @@ func (c *Container) Status() (*Status, error) {
 		return nil, fmt.Errorf("%s/state.json: %w", c.Dir(), err)
 	}
 	shimLives := s.Status != shim.Created && s.Status != shim.Exited && shim.Alive(s.Shim, s.ShimStart)
+	if s.Status == shim.Created && s.Pid != 0 && !shim.Alive(s.Shim, s.ShimStart) && shim.Alive(s.Pid, s.PidStart) {
+		s.Status = shim.Running // the shim was killed between starting it and writing that down
+	}
 	switch s.Status {
 	case shim.Running:
 		if !shimLives {

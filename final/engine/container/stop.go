@@ -197,8 +197,10 @@ func (c *Container) Remove(volumes bool) error {
 	if status.Active() {
 		return fmt.Errorf("You cannot remove a %s container %s. Stop the container before attempting removal or force remove", status.Word(), c.ID)
 	}
-	if status.Status == shim.Exited && status.Error != "" || status.Pid != 0 {
-		c.runtimeCommand("delete", "--force", c.ID) // what a killed shim has left
+	if runtime, err := findRuntime(c.HostConfig.Runtime); err == nil {
+		if err := c.deleteRemains(runtime); err != nil {
+			return err
+		}
 	}
 	c.Disconnect()
 	if err := c.discard(volumes); err != nil {
@@ -210,6 +212,11 @@ func (c *Container) Remove(volumes bool) error {
 
 // discard removes the container's files. First they vanish together; what is then left if we are killed is swept up with tmp/.
 func (c *Container) discard(volumes bool) error {
+	shared, err := c.store.Images.Share() // or a prune takes the directory in tmp/ for one of a dead command
+	if err != nil {
+		return err
+	}
+	defer shared.Unlock()
 	temp, err := c.store.Images.Temp()
 	if err != nil {
 		return err

@@ -206,6 +206,7 @@ func (c *Container) Lock() (*Lock, error) {
 		return nil, err
 	}
 	*c = *fresh
+	c.lock = f
 	return &Lock{f}, nil
 }
 
@@ -249,7 +250,7 @@ func (s *Store) takeName(name, id string) error {
 	return s.names(func() error {
 		owner, err := os.Readlink(s.namePath(name))
 		if err == nil {
-			if _, err := os.Stat(filepath.Join(s.Root, "containers", owner)); err == nil {
+			if !s.gone(owner) {
 				return fmt.Errorf("Conflict. The container name \"/%s\" is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", name, owner)
 			}
 			if err := os.Remove(s.namePath(name)); err != nil {

@@ -34,7 +34,8 @@ type Options struct {
 	StopTimeout int
 	Health      Health
 
-	Remove []string // the container goes with its end: what is removed, the container's directory first
+	Trash  string   // the container goes with its end: Dir is moved in there first, so that it vanishes at once
+	Remove []string // and this is removed with it: its name, its volumes
 	Unlink []string // links that are removed when the container stops: its address
 	Engine []string // a command that is executed when it stops; nil if there is nothing to do
 }
@@ -91,6 +92,7 @@ func (o *Options) Args() []string {
 	number("-health-start-interval", int64(o.Health.StartInterval))
 	number("-health-retries", int64(o.Health.Retries))
 	text("-health-on-failure", o.Health.OnFailure)
+	text("-trash", o.Trash)
 	for _, path := range o.Remove {
 		text("-remove", path)
 	}
@@ -107,7 +109,7 @@ func (o *Options) Args() []string {
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
 	texts := map[string]*string{"-id": &o.ID, "-dir": &o.Dir, "-run": &o.RunDir, "-runtime": &o.Runtime, "-root": &o.Root,
-		"-restart": &o.Restart, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
+		"-restart": &o.Restart, "-trash": &o.Trash, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
 	flags := map[string]*bool{"-systemd": &o.Systemd, "-tty": &o.TTY, "-stdin": &o.Stdin, "-stdin-once": &o.StdinOnce}
 	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts,
 		"-stop-signal": &o.StopSignal, "-stop-timeout": &o.StopTimeout, "-health-retries": &o.Health.Retries}
