@@ -30,7 +30,7 @@ func (c *Container) Status() (*Status, error) {
 		return nil, fmt.Errorf("%s/state.json: %w", c.Dir(), err)
 	}
 	shimLives := s.Status != shim.Created && s.Status != shim.Exited && shim.Alive(s.Shim, s.ShimStart)
-	if s.Status == shim.Created && s.Pid != 0 && !shim.Alive(s.Shim, s.ShimStart) {
+	if (s.Status == shim.Created || s.Status == shim.Waiting) && s.Pid != 0 && !shim.Alive(s.Shim, s.ShimStart) {
 		// The shim was killed between making the process and writing down that it runs.
 		if shim.Alive(s.Pid, s.PidStart) {
 			s.Status = shim.Running
