@@ -28,6 +28,9 @@ func load(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return fail(125, "load: %v\n%s", err, usage)
 	}
+	if flags.NArg() > 0 {
+		return fail(125, "load: what is %q? Only options are wanted\n%s", flags.Arg(0), usage)
+	}
 	bytes, err := parseSize(*size)
 	if err != nil {
 		return fail(125, "load: --vm-bytes %s: a whole number above 0 of bytes, or of k, m or g, is wanted", *size)
@@ -50,14 +53,15 @@ func load(args []string) error {
 	if !*quiet {
 		say("load: %d worker(s) of %s", *workers, formatSize(bytes))
 	}
-	cmds := make([]*exec.Cmd, *workers)
-	for i := range cmds {
-		cmds[i] = exec.Command("/proc/self/exe", append([]string{"load", "-worker"}, args...)...)
-		cmds[i].Stderr = os.Stderr
-		cmds[i].SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // none survives us
-		if err := cmds[i].Start(); err != nil {
+	var cmds []*exec.Cmd
+	for range *workers {
+		cmd := exec.Command("/proc/self/exe", append([]string{"load", "-worker"}, args...)...)
+		cmd.Stderr = os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // none survives us
+		if err := cmd.Start(); err != nil {
 			return err
 		}
+		cmds = append(cmds, cmd)
 	}
 	for _, cmd := range cmds {
 		if err := cmd.Wait(); err != nil {

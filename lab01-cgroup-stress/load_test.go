@@ -143,6 +143,7 @@ func TestLoadOptions(t *testing.T) {
 		"bad step": {[]string{"--step", "0"}, 125,
 			"lab01: load: --step 0: a whole number above 0 of bytes, or of k, m or g, is wanted\n", 0},
 		"bad time":     {[]string{"-t", "soon"}, 125, "lab01: load: -t soon: a whole number of seconds is wanted\n", 0},
+		"stray word":   {[]string{"100m", "-t", "1"}, 125, "lab01: load: what is \"100m\"? Only options are wanted\n" + usage + "\n", 0},
 		"unknown flag": {[]string{"--cpu", "1"}, 125, "lab01: load: flag provided but not defined: -cpu\n" + usage + "\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -175,7 +175,7 @@ func (cg *cgroup) report() {
 	kills, peak, err := cg.verdict()
 	used := "peak use " + formatSize(peak)
 	if peak == 0 {
-		used = "peak use unknown before Linux 5.19"
+		used = "peak use unknown: less than a page, or Linux before 5.19"
 	}
 	switch {
 	case err != nil:
