@@ -75,7 +75,7 @@ func run(o *shim.Options) error {
 	}
 	unix.CloseOnExec(lockFD)
 	c := &container{Options: o, clients: newClients(), exits: map[int]unix.WaitStatus{}}
-	c.state.Shim = os.Getpid()
+	c.state.Status, c.state.Shim = shim.Created, os.Getpid()
 	c.state.ShimStart, _ = shim.StartTime(c.state.Shim)
 	c.state.Restarts = o.Restarts
 	starter := c.clients.add(shim.NewConn(3), shim.WantOutput|shim.WantInput)
