@@ -44,6 +44,7 @@
 // # How to read it
 //
 //	layout.go    which hierarchies the machine has: mountinfo, as in lab04
+//	visible.go   and which of them a path still leads to
 //	group.go     a container's place in each of them
 //	create.go    mkdir, and the gates of v2
 //	place.go     three ways into a cgroup

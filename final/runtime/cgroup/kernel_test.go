@@ -29,6 +29,7 @@ var children = map[string]func(){
 	"hog":  childHog,
 	"hold": childHold,
 	"lost": childLost,
+	"hide": childHide,
 }
 
 func TestMain(m *testing.M) {
@@ -163,6 +164,46 @@ func childJoin() {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// A hierarchy that something lies upon is not taken.
+func TestHidden(t *testing.T) {
+	g, err := Locate("/box", "box")
+	require.NoError(t, err)
+	hide := func(where string) string {
+		cmd := spawn(t, "hide")
+		cmd.Args = []string{"child", where}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} // Go makes / private then
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		return string(out)
+	}
+	for i := range g.Hierarchies {
+		others := ""
+		for j := range g.Hierarchies {
+			if j != i {
+				others += g.Hierarchies[j].Mount + "\n"
+			}
+		}
+		if others == "" {
+			others = "no cgroup hierarchy is mounted: mount one with mount -t cgroup2 none /sys/fs/cgroup\n"
+		}
+		require.Equal(t, others, hide(g.Hierarchies[i].Mount))
+	}
+}
+
+// childHide mounts a tmpfs, and prints the hierarchies that are left.
+func childHide() {
+	if err := unix.Mount("none", os.Args[1], "tmpfs", 0, ""); err != nil {
+		fmt.Println(err)
+	}
+	list, err := hierarchies()
+	if err != nil {
+		fmt.Println(err)
+	}
+	for i := range list {
+		fmt.Println(list[i].Mount)
+	}
 }
 
 // childHog waits until its standard input is closed, and uses memory.

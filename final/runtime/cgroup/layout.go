@@ -42,7 +42,7 @@ type mount struct {
 	version     int
 	controllers []string // v1 only
 	root        string   // the cgroup that stands at the mount point: "/", or ours within a container
-	point       string
+	entry
 }
 
 // parseMounts reads /proc/self/mountinfo (proc_pid_mountinfo(5)) and picks out what we can use:
@@ -51,10 +51,10 @@ type mount struct {
 //	           │ └ point                                    │             └ the controllers
 //	           └ root                                       └ cgroup, or cgroup2
 //
-// A hierarchy that is mounted twice is taken where it was mounted first. But of two mounts on the
-// same point only the later can be seen.
-func parseMounts(table []byte) []mount {
+// A hierarchy that is mounted twice is taken where it was mounted first, of the places that can be seen.
+func parseMounts(all []byte) []mount {
 	var list []mount
+	table := all
 	for len(table) > 0 {
 		var line []byte
 		line, table, _ = bytes.Cut(table, []byte("\n"))
@@ -62,12 +62,12 @@ func parseMounts(table []byte) []mount {
 		if !ok {
 			continue
 		}
-		fields := strings.Fields(string(left))
+		f, _, ok := fields(left)
 		super := strings.Fields(string(right)) // "2 cgroup2 rw" or "cgroup rw,memory": the 2 belongs to the name
-		if len(fields) < 6 || len(super) < 2 {
+		if !ok || len(super) < 2 || len(f[4]) == 0 || len(f[3]) == 0 {
 			continue
 		}
-		m := mount{version: 1, root: unescape(fields[3]), point: unescape(fields[4])}
+		m := mount{version: 1, root: unescape(string(f[3])), entry: entry{string(f[0]), string(f[1]), unescape(string(f[4]))}}
 		if right[0] == '2' {
 			m.version = 2
 		} else if right[0] != ' ' {
@@ -75,19 +75,20 @@ func parseMounts(table []byte) []mount {
 		} else if m.controllers = controllers(super[len(super)-1]); m.controllers == nil {
 			continue
 		}
-		list = put(list, m)
+		list = append(list, m)
 	}
-	return list
-}
-
-// put adds a mount to the list, over one on the same point.
-func put(list []mount, m mount) []mount {
-	for i := range list {
-		if list[i].point == m.point {
-			list[i] = m
-			return list
+	entries := ways(all, list)
+	seen := list[:0]
+	for _, m := range list {
+		if m.visible(entries) {
+			seen = put(seen, m)
 		}
 	}
+	return seen
+}
+
+// put adds a mount to the list, unless its hierarchy is there.
+func put(list []mount, m mount) []mount {
 	for i := range list {
 		if o := &list[i]; o.version == m.version && (m.version == 2 || o.controllers[0] == m.controllers[0]) {
 			return list

@@ -25,13 +25,41 @@ func TestParseMounts(t *testing.T) {
 		``,
 	}, "\n")
 	want := []mount{
-		{1, []string{"cpu", "cpuacct"}, "/", "/sys/fs/cgroup/cpu,cpuacct"},
-		{1, []string{"memory"}, "/docker/ab", "/sys/fs/cgroup/me mory"},
-		{1, []string{"name=systemd"}, "/", "/sys/fs/cgroup/systemd"},
-		{2, nil, "/x/sub", "/sys/fs/cgroup/unified"},
+		{1, []string{"cpu", "cpuacct"}, "/", entry{"32", "31", "/sys/fs/cgroup/cpu,cpuacct"}},
+		{1, []string{"memory"}, "/docker/ab", entry{"33", "31", "/sys/fs/cgroup/me mory"}},
+		{1, []string{"name=systemd"}, "/", entry{"34", "31", "/sys/fs/cgroup/systemd"}},
+		{2, nil, "/x/sub", entry{"38", "36", "/sys/fs/cgroup/unified"}},
 	}
-	if diff := cmp.Diff(want, parseMounts([]byte(table)), cmp.AllowUnexported(mount{})); diff != "" {
+	if diff := cmp.Diff(want, parseMounts([]byte(table)), cmp.AllowUnexported(mount{}, entry{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What something lies upon, anywhere on the way, cannot be seen.
+func TestVisible(t *testing.T) {
+	const ramdisk = "1 1 0:1 / / rw - rootfs x rw\n"
+	const above = "20 1 0:2 / / rw - ext4 x rw\n22 20 0:3 / /sys rw - sysfs x rw\n30 22 0:4 / /sys/fs/cgroup rw - tmpfs x rw\n"
+	const base = above + "31 30 0:5 / /sys/fs/cgroup/pids rw - cgroup x rw,pids\n"
+	for name, test := range map[string]struct{ table, want string }{
+		"nothing":              {base, "/sys/fs/cgroup/pids"},
+		"on a path beside":     {base + "40 30 0:6 / /sys/fs/cgroup/pid rw - tmpfs x rw\n", "/sys/fs/cgroup/pids"},
+		"on it":                {base + "40 31 0:6 / /sys/fs/cgroup/pids rw - tmpfs x rw\n", ""},
+		"below it":             {base + "40 31 0:6 / /sys/fs/cgroup/pids/a rw - tmpfs x rw\n", "/sys/fs/cgroup/pids"},
+		"on the one above":     {base + "40 30 0:6 / /sys/fs/cgroup rw - tmpfs x rw\n", ""},
+		"on a directory above": {base + "40 22 0:6 / /sys/fs rw - tmpfs x rw\n", ""},
+		"again, upon that": {base + "40 31 0:6 / /sys/fs/cgroup/pids rw - tmpfs x rw\n41 40 0:5 / /sys/fs/cgroup/pids rw - cgroup x rw,pids\n",
+			"/sys/fs/cgroup/pids"},
+		"beneath it": {above + "31 40 0:5 / /sys/fs/cgroup/pids rw - cgroup x rw,pids\n40 30 0:6 / /sys/fs/cgroup/pids rw - tmpfs x rw\n",
+			"/sys/fs/cgroup/pids"},
+		"on the root":         {base + "40 20 0:6 / / rw - tmpfs x rw\n", "/sys/fs/cgroup/pids"},
+		"what is on the root": {ramdisk + base, ""},
+		"elsewhere, too":      {base + "40 31 0:6 / /sys/fs/cgroup/pids rw - tmpfs x rw\n41 20 0:5 / /a\\040b rw - cgroup x rw,pids\n", "/a b"},
+	} {
+		got := ""
+		for _, m := range parseMounts([]byte(test.table)) {
+			got += m.point
+		}
+		require.Equal(t, test.want, got, name)
 	}
 }
 
