@@ -29,6 +29,7 @@
 //	start.go    start
 //	exec.go     a further process in a running container
 //	run.go      in the foreground: the terminal, signals, the exit code
+//	refused.go  for which system call seccomp killed it
 //	end.go      kill, delete, pause
 //	look.go     state, list, ps, events
 //	explain.go  every step in words

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/cgroup"
-	"jocker/final/runtime/seccomp"
 	"jocker/final/runtime/state"
 )
 
@@ -70,41 +68,10 @@ func (c *Container) explainEnd(code int, say func(string)) {
 			}
 		}
 	case 128 + int(unix.SIGSYS):
-		if r, ok := refused(c.st.Pid); ok {
+		if r, ok := refused(c.st.Pid, c.st.PidStart); ok {
 			say(r.String() + ", and so killed the container's program (linux.seccomp)")
 		} else {
 			say("the seccomp filter killed the container's program for a system call (SIGSYS); `dmesg | grep type=1326` may name it")
-		}
-	}
-}
-
-// auditDelay is how long the kernel may take to write down why it killed. It leaves that to a thread of its
-// own (kauditd), which on a busy machine comes later than the process's end. If an auditd takes the records,
-// none ever comes, and this is what the wait costs.
-const auditDelay = 500 * time.Millisecond
-
-// refused looks into the kernel's log for the system call for which seccomp killed a process last.
-func refused(pid int) (last seccomp.Refused, found bool) {
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return last, false
-	}
-	defer unix.Close(fd)
-	line := make([]byte, 8192)
-	for deadline := time.Now().Add(auditDelay); ; {
-		n, err := unix.Read(fd, line)
-		if err == unix.EPIPE || err == unix.EINTR { // EPIPE: it was overwritten while we read; the next one is there
-			continue
-		}
-		if left := time.Until(deadline); err == unix.EAGAIN && !found && left > 0 { // the end of the log
-			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
-			continue
-		}
-		if err != nil || n == 0 {
-			return last, found
-		}
-		if r, who, ok := seccomp.FromAudit(string(line[:n])); ok && who == pid {
-			last, found = r, true
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -48,34 +49,62 @@ func FromSiginfo(info []byte) (r Refused, ok bool) {
 	return Refused{Arch: word(at + 4), Nr: int32(word(at))}, true
 }
 
-// FromAudit reads a line of the audit log or of the kernel's log. The kernel writes one when a filter
-// kills, or with the flag LOG for every answer but allow, as far as
-// /proc/sys/kernel/seccomp/actions_logged lets it:
+// A Record is what the kernel writes down when a filter kills, or with the flag LOG for every answer but allow, as far as
+// /proc/sys/kernel/seccomp/actions_logged lets it.
+type Record struct {
+	Refused
+	Pid   int       // in the first PID namespace, whoever reads it
+	Time  time.Time // to a millisecond or ten
+	Fatal bool      // the answer was to kill, or to send SIGSYS
+}
+
+// FromLog reads a line of /dev/kmsg (Documentation/ABI/testing/dev-kmsg in the kernel). If no audit daemon runs, the records are
+// there:
 //
-//	audit: type=1326 audit(1700000000.123:42): ... pid=7 comm="sh" ... arch=c000003e syscall=101 ...
+//	5,1189,81924713,-;audit: type=1326 audit(1700000000.123:42): ... pid=7 comm="sh" ... sig=31 arch=c000003e syscall=101 ... code=0x80000000
+//	│ └ number, time                                                          └ as hexadecimal digits, if there is a blank in it
+//	└ urgency, and 8 times who speaks: 0 is the kernel
 //
-// pid is the process; ok is false if the line is not of this kind.
-func FromAudit(line string) (r Refused, pid int, ok bool) {
-	if !strings.Contains(line, "type=1326") && !strings.Contains(line, "type=SECCOMP") {
-		return r, 0, false
+// ok is false if the line is not of this kind. Whoever may write to /dev/kmsg, a privileged container for example, can write the
+// same text, but not in the kernel's name.
+func FromLog(line string) (r Record, ok bool) {
+	prefix, text, _ := strings.Cut(line, ";")
+	priority, _, _ := strings.Cut(prefix, ",")
+	if n, err := strconv.Atoi(priority); err != nil || n < 0 || n > 7 {
+		return r, false
 	}
+	text, ok = strings.CutPrefix(text, "audit: type=1326 audit(")
+	if !ok {
+		return r, false
+	}
+	at, text, _ := strings.Cut(text, ":")
 	found := 0
-	for _, field := range strings.Fields(line) {
-		key, value, _ := strings.Cut(field, "=")
-		switch key {
+	number := func(text string, base, bits int) uint64 {
+		n, err := strconv.ParseUint(text, base, bits)
+		if err == nil {
+			found++
+		}
+		return n
+	}
+	seconds, ms, _ := strings.Cut(at, ".")
+	r.Time = time.Unix(int64(number(seconds, 10, 62)), int64(number(ms, 10, 20))*1e6)
+	for _, field := range strings.Fields(text) {
+		switch key, value, _ := strings.Cut(field, "="); key {
 		case "pid":
-			pid, _ = strconv.Atoi(value)
+			r.Pid = int(number(value, 10, 31))
 		case "arch":
-			if n, err := strconv.ParseUint(value, 16, 32); err == nil {
-				r.Arch = uint32(n)
-				found++
-			}
+			r.Arch = uint32(number(value, 16, 32))
 		case "syscall":
 			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 				r.Nr = int32(n)
 				found++
 			}
+		case "code":
+			switch number(value, 0, 32) {
+			case unix.SECCOMP_RET_KILL_PROCESS, unix.SECCOMP_RET_KILL_THREAD, unix.SECCOMP_RET_TRAP:
+				r.Fatal = true
+			}
 		}
 	}
-	return r, pid, found == 2
+	return r, found == 6
 }

@@ -3,7 +3,9 @@ package seccomp
 import (
 	"encoding/binary"
 	"sort"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
@@ -70,18 +72,45 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestFromAudit(t *testing.T) {
-	const line = `audit: type=1326 audit(1700000000.123:42): auid=4294967295 uid=0 gid=0 ses=4294967295 ` +
-		`subj=unconfined pid=4711 comm="a b=c arch" exe="/bin/x" sig=31 arch=c000003e syscall=101 compat=0 ip=0x7f code=0x80000000`
-	r, pid, ok := FromAudit(line)
-	require.True(t, ok)
-	require.Equal(t, 4711, pid)
-	require.Equal(t, Refused{unix.AUDIT_ARCH_X86_64, 101}, r)
+const logged = `5,1189,81924713,-;audit: type=1326 audit(1700000000.123:42): auid=4294967295 uid=0 gid=0 ses=4294967295 ` +
+	`subj=unconfined pid=4711 comm="a" exe="/bin/x" sig=31 arch=c000003e syscall=101 compat=0 ip=0x7f code=0x80000000`
 
-	for _, bad := range []string{"", "type=1300 arch=c000003e syscall=101", "type=1326 arch=c000003e", "type=1326 arch=zz syscall=1"} {
-		_, _, ok := FromAudit(bad)
+func TestFromLog(t *testing.T) {
+	want := Record{Refused{unix.AUDIT_ARCH_X86_64, 101}, 4711, time.UnixMilli(1700000000123), true}
+	for text, edit := range map[string]func(*Record){
+		"":                func(*Record) {},
+		"code=0x0":        func(*Record) {}, // a thread was killed
+		"code=0x30000":    func(*Record) {}, // trap
+		"code=0x7ffc0000": func(r *Record) { r.Fatal = false },
+		"code=0x50001":    func(r *Record) { r.Fatal = false },
+	} {
+		line, want := logged, want
+		if text != "" {
+			line = strings.Replace(line, "code=0x80000000", text, 1)
+		}
+		edit(&want)
+		got, ok := FromLog(line + "\n SUBSYSTEM=x\n")
+		require.True(t, ok, line)
+		require.Equal(t, want, got)
+	}
+	for _, bad := range []string{"", ";", "type=1326", strings.Replace(logged, "1326", "1300", 1), strings.Replace(logged, "c000003e", "zz", 1),
+		strings.Replace(logged, "syscall=101", "", 1), strings.Replace(logged, "pid=4711", "", 1), strings.Replace(logged, "0.123", "0", 1),
+		strings.Replace(logged, "5,", "13,", 1), // written by a program: 8 is the user's
+		strings.Replace(logged, "audit:", "box: audit:", 1),
+	} {
+		_, ok := FromLog(bad)
 		require.False(t, ok, bad)
 	}
+}
+
+func FuzzFromLog(f *testing.F) {
+	f.Add(logged)
+	f.Fuzz(func(t *testing.T, line string) {
+		if r, ok := FromLog(line); ok {
+			require.GreaterOrEqual(t, r.Pid, 0)
+			require.Contains(t, line, "type=1326")
+		}
+	})
 }
 
 func TestFromSiginfo(t *testing.T) {
