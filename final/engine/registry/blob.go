@@ -63,6 +63,12 @@ type corrupt struct{ text string }
 
 func (e *corrupt) Error() string { return e.text }
 
+// errBroken is wrapped by the error for a blob of which the network has let only a part through.
+var errBroken = errors.New("pull again later: it goes on from there")
+
+// isKept says whether, after an error, what is there of a blob is good for another attempt.
+func isKept(err error) bool { return errors.Is(err, errBroken) || errors.Is(err, context.Canceled) }
+
 func (d *download) fetch(ctx context.Context) error {
 	for tries := 0; d.growing.size < d.blob.Size; {
 		before := d.growing.size
@@ -78,7 +84,7 @@ func (d *download) fetch(ctx context.Context) error {
 			tries = 0
 		}
 		if tries++; tries == maxTries {
-			return fmt.Errorf("the registry broke off after %d of the %d bytes of %s, %d times: %w; pull again later: it goes on from there", d.growing.size, d.blob.Size, d.blob.Digest, tries, err)
+			return fmt.Errorf("the registry broke off after %d of the %d bytes of %s, %d times: %w; %w", d.growing.size, d.blob.Size, d.blob.Digest, tries, err, errBroken)
 		}
 		select {
 		case <-time.After(pause << (tries - 1)):
@@ -111,11 +117,17 @@ func (d *download) attempt(ctx context.Context) error {
 	if have > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	resp, err := d.repo.get(ctx, "blobs/"+string(d.blob.Digest), header, http.StatusOK, http.StatusPartialContent)
+	resp, err := d.repo.get(ctx, "blobs/"+string(d.blob.Digest), header, http.StatusOK, http.StatusPartialContent, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		return &corrupt{fmt.Sprintf("the registry has the image's manifest, but not the blob %s that it lists: the image there is broken; push it again", d.blob.Digest)}
+	case http.StatusRequestedRangeNotSatisfiable:
+		return &corrupt{fmt.Sprintf("the registry has no more than %d of the %d bytes that the manifest gives the blob %s", have, d.blob.Size, d.blob.Digest)}
+	}
 	skip := have // of an answer that begins at the beginning
 	if resp.StatusCode == http.StatusPartialContent {
 		start, err := rangeStart(resp.Header.Get("Content-Range"))

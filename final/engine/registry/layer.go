@@ -101,8 +101,7 @@ func (p *puller) partial(ctx context.Context, d v1.Descriptor, fill func(*os.Fil
 	if err = fill(f); err == nil {
 		err = p.Store.Adopt(path, d.Digest)
 	}
-	var bad *corrupt
-	if errors.As(err, &bad) {
+	if err != nil && !isKept(err) {
 		os.Remove(path)
 	}
 	return err

@@ -151,7 +151,11 @@ func (p *puller) blobs(ctx context.Context, m *v1.Manifest) error {
 	if err := img.Check(); err != nil {
 		return err
 	}
-	if have := config.Platform; !matches(have, p.want) {
+	have := config.Platform
+	if have.Variant == "" {
+		have.Variant = p.want.Variant // many configs don't say
+	}
+	if !matches(have, p.want) {
 		if p.strict {
 			return fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", p.ref, platformName(p.want), platformName(have))
 		}
