@@ -38,6 +38,8 @@ func checkParseMount(w *world) *Finding {
 			mount{"/", "/mnt/a-b", "tmpfs", []string{"rw"}, true}, "hyphen", "Only a hyphen that is a field of its own ends the optional fields; paths have hyphens, too"},
 		{"36 32 0:33 / /mnt rw", mount{}, "too-few-fields", "A line that isn't one must not be taken for one, nor may it take the program down"},
 		{"", mount{}, "too-few-fields", "The file ends with a newline: after it there is an empty line"},
+		{"36 32 0:33 / /mnt rw shared:1 master:2 propagate_from:3 a b c", mount{}, "too-few-fields", "Where no lone hyphen ends the optional fields, there is no type, either"},
+		{"36 32 0:33 / /mnt rw shared:1 master:2 propagate_from:3 - cgroup2", mount{}, "too-few-fields", "After the hyphen there are three fields. A line that isn't one must not take the program down"},
 		{"36 32 0:33 - cgroup cgroup rw", mount{}, "too-few-fields", "A line that isn't one must not be taken for one, nor may it take the program down"},
 	} {
 		var got mount
@@ -81,24 +83,35 @@ func checkFind(w *world) *Finding {
 	for _, c := range []struct {
 		info, controller string
 		want             place
+		trap             string // the wrong answer that the name is for; if empty, any is
 		name, meaning    string
 	}{
-		{hybrid, "cpu", place{"/sys/fs/cgroup/cpu,cpuacct", false, true}, "controller-substring", "The super options are a list of words: cpu is one, and it is also a part of cpuset and cpuacct"},
-		{hybrid, "cpuset", place{"/sys/fs/cgroup/cpuset", false, true}, "not-found", "The controller is one of the words in the super options of its v1 mount"},
-		{hybrid, "memory", place{"/sys/fs/cgroup/memory", false, true}, "partial-mount", "A mount whose root isn't / shows a part of the tree, as container engines bind it into containers. A cgroup made there would lie within somebody else's"},
-		{hybrid, "hugetlb", place{"/sys/fs/cgroup/unified", true, true}, "hybrid", "On a hybrid machine both versions are mounted, and each controller is in one of them: on v2 it is one of the words in cgroup.controllers"},
-		{hybrid, "pids", place{}, "found-nowhere", "That a v2 tree is mounted doesn't mean that a controller is in it: cgroup.controllers says which are"},
-		{hybrid, "systemd", place{}, "name-taken-for-controller", "name=systemd is the name of a hierarchy without a controller"},
-		{v2, "memory", place{"/custom/place", true, true}, "partial-mount", "A mount whose root isn't / shows a part of the tree"},
-		{v2, "ext4", place{}, "found-nowhere", "Only mounts of the types cgroup and cgroup2 are hierarchies"},
-		{"", "cpu", place{}, "found-nowhere", "Nothing is mounted there"},
+		{hybrid, "cpu", place{"/sys/fs/cgroup/cpu,cpuacct", false, true}, "/sys/fs/cgroup/cpuset", "controller-substring", "The super options are a list of words: cpu is one, and it is also a part of cpuset and cpuacct"},
+		{hybrid, "cpuset", place{"/sys/fs/cgroup/cpuset", false, true}, "", "not-found", "The controller is one of the words in the super options of its v1 mount"},
+		{hybrid, "memory", place{"/sys/fs/cgroup/memory", false, true}, "/mnt/part", "partial-mount", "A mount whose root isn't / shows a part of the tree, as container engines bind it into containers. A cgroup made there would lie within somebody else's"},
+		{hybrid, "hugetlb", place{"/sys/fs/cgroup/unified", true, true}, "", "hybrid", "On a hybrid machine both versions are mounted, and each controller is in one of them: on v2 it is one of the words in cgroup.controllers"},
+		{hybrid, "pids", place{}, "", "found-nowhere", "That a v2 tree is mounted doesn't mean that a controller is in it: cgroup.controllers says which are"},
+		{hybrid, "systemd", place{}, "", "name-taken-for-controller", "name=systemd is the name of a hierarchy without a controller"},
+		{v2, "memory", place{"/custom/place", true, true}, "/mnt/part", "partial-mount", "A mount whose root isn't / shows a part of the tree"},
+		{v2, "ext4", place{}, "", "found-nowhere", "Only mounts of the types cgroup and cgroup2 are hierarchies"},
+		{"", "cpu", place{}, "", "found-nowhere", "Nothing is mounted there"},
 	} {
 		var got place
 		r := w.probe(command{}, &got, "find", c.info, c.controller, string(enabled))
 		if f := w.failed(r, see); f != nil {
 			return f
 		}
-		if got.Ok != c.want.Ok || got.Ok && got != c.want {
+		if got.Ok == c.want.Ok && (!got.Ok || got == c.want) {
+			continue
+		}
+		switch {
+		case got.Root == "/":
+			return finding("root-for-point", fmt.Sprintf("%s was found at %+v", c.controller, got), fmt.Sprintf("%+v", c.want),
+				"A mount has two ends: its root is the directory within the mounted file system that is shown, its mount point is where it is shown in ours. We look for a path of ours", see)
+		case c.trap != "" && got.Root != c.trap:
+			return finding("not-found", fmt.Sprintf("%s was found at %+v in\n%s", c.controller, got, c.info), fmt.Sprintf("%+v", c.want),
+				"On v1 the controller is one of the words in the super options of its mount; on v2, one of those in the file cgroup.controllers", see)
+		default:
 			return finding(c.name, fmt.Sprintf("%s was found at %+v in\n%s", c.controller, got, c.info), fmt.Sprintf("%+v", c.want), c.meaning, see)
 		}
 	}

@@ -165,6 +165,16 @@ var mutants = map[string][]mutant{
 		case m.fstype == "cgroup2" && slices.Contains(enabled(m.point), controller):`}},
 		{"v1 is mounted, so v2 isn't", "hybrid", "", []string{"mountinfo.go", `case m.fstype == "cgroup2" &&`, `case m.fstype == "cgroup2" && !strings.Contains(info, " cgroup ") &&`}},
 		{"name=systemd is a controller", "name-taken-for-controller", "", []string{"mountinfo.go", "slices.Contains(m.options, controller)", `(slices.Contains(m.options, controller) || slices.Contains(m.options, "name="+controller))`}},
+		{"the root of the mount, not the mount point", "root-for-point", "", []string{"mountinfo.go", "			return m.point, false, true", "			return m.root, false, true"}},
+		{"enough fields, so there is a hyphen", "too-few-fields", "", []string{"mountinfo.go", "body of parseMount", `words := strings.Split(line, " ")
+	if len(words) < 10 {
+		return m, false
+	}
+	i := 6
+	for words[i] != "-" {
+		i++
+	}
+	return mount{unescape(words[3]), unescape(words[4]), words[i+1], strings.Split(words[i+3], ",")}, true`}},
 		{"from 0 instead of 1", "weight-ends", "", []string{"subsystem.go", "return 1 + (shares-2)*9999/262142", "return (shares - 2) * 10000 / 262142"}},
 		{"by rule of thumb", "weight-ends", "", []string{"subsystem.go", "return 1 + (shares-2)*9999/262142", "return shares * 100 / 1024"}},
 		{"rounded too early", "weight-line", "", []string{"subsystem.go", "return 1 + (shares-2)*9999/262142", "if shares == 262144 {\n\t\treturn 10000\n\t}\n\treturn 1 + (shares-2)/(262142/9999)"}},

@@ -83,7 +83,11 @@ func (s *source) cut(wanted func(number string) bool) (string, error) {
 		var gone []edit
 		for _, spec := range d.Specs {
 			if i := spec.(*ast.ImportSpec); used[importPath(i)] && !left[importPath(i)] {
-				gone = append(gone, edit{s.offset(i.Pos()), s.offset(i.End()), ""})
+				from, to := s.offset(i.Pos()), s.offset(i.End())
+				if strings.HasPrefix(s.text[to:], "\n") && strings.HasSuffix(strings.TrimRight(s.text[:from], " \t"), "\n") {
+					to++ // alone on its line: no empty line stays
+				}
+				gone = append(gone, edit{from, to, ""})
 			}
 		}
 		if len(gone) == len(d.Specs) {
@@ -97,7 +101,7 @@ func (s *source) cut(wanted func(number string) bool) (string, error) {
 		text = text[:e.from] + e.text + text[e.to:]
 	}
 	out, err := format.Source([]byte(text))
-	return strings.ReplaceAll(string(out), "import (\n\n", "import (\n"), err
+	return string(out), err
 }
 
 // openText begins what a function panics with that isn't written yet.

@@ -14,10 +14,10 @@ const solved = `// Package comment.
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
+	"os"
+	"errors"
 )
 
 // Task 3.1: first says hello. More of it.
