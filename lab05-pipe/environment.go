@@ -23,8 +23,8 @@ func (v *variables) Set(s string) error {
 // Task 5.5: containerEnv makes an environment that owes nothing to ours: what is in yours, tokens and
 // proxies and all, is no business of the container.
 //
-// Begin with PATH, HOME=/root and, for an interactive container, our TERM. Then each of
-// extra replaces the variable of the same name, or is added: a name must not come twice.
+// Begin with PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin, HOME=/root
+// and, for an interactive container, our TERM. Then each of extra replaces the variable of the same name, or is added: a name must not come twice.
 //
 //lab:task 5.5
 func containerEnv(interactive bool, extra []string) []string {

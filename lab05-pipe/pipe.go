@@ -33,7 +33,8 @@ func (s spec) encode() []byte {
 // Task 5.2: decode reads what encode has written.
 //
 // A message that lacks its end, because the parent died in the middle, must be an error:
-// half a command line can be a very different command. So must anything after the end.
+// half a command line can be a very different command. So must anything after the end, counts that
+// don't fit, and a message without a program.
 //
 //lab:task 5.2
 func decode(data []byte) (spec, error) {

@@ -82,7 +82,20 @@ func (w *world) failed(r *result, see string) *Finding {
 		return nil
 	}
 	return finding("run-fails", fmt.Sprintf("`%s` ended with exit code %d", r.what(), r.Code), "exit code 0",
-		"The program gave up, or the workload did not do what it should. What it said is below", see).with(r)
+		"The program gave up, or the workload did not do what it should. What it said is below"+nameless(r.Stderr), see).with(r)
+}
+
+// nameless is what to say of an error without a name, such as "lab06: device or resource busy".
+func nameless(stderr string) string {
+	for _, line := range strings.Split(stderr, "\n") {
+		_, text, _ := strings.Cut(line, ": ")
+		for errno := range errnoNames {
+			if text == errno.Error() {
+				return fmt.Sprintf(". %q is %s, and doesn't say which system call was refused: os.NewSyscallError adds its name to an error", text, errnoNames[errno])
+			}
+		}
+	}
+	return ""
 }
 
 // files makes a folder with files, in the place of a cgroup.

@@ -70,7 +70,7 @@ var inside = []string{"unshare", "--pid", "--fork", "--mount", "--propagation", 
 func refused(call, err, see string) *Finding {
 	f := finding("call-refused", fmt.Sprintf("%s returned the error %q", call, err), "no error",
 		"The kernel refused one of its system calls: it was given something else than you meant, or came at the wrong moment", see)
-	f.Explain = Explain(err)
+	f.Explain = Explain(call + ": " + err)
 	return f
 }
 

@@ -69,8 +69,10 @@ func checkEncode(w *world) *Finding {
 		switch {
 		case bytes.Count(got, []byte{0}) < bytes.Count(m.encoded(), []byte{0})-2 && bytes.Contains(got, []byte("-c echo")):
 			return finding("split-on-spaces", observed, expected, "A blank is a byte like any other, within an argument too. The one byte that can't be in an argument is NUL, for it ends a string: that is why it can separate them. Joined with blanks, `sh -c \"echo a  b\"` comes out as other arguments than went in", see)
+		case len(got) > 0 && got[len(got)-1] != 0:
+			return finding("nul-between", observed, expected, "A NUL ends a string; it doesn't merely stand between two. Without the last one nobody can tell a whole message from one that was cut off, and an empty last string is not there at all", see)
 		case bytes.Count(got, []byte{0}) < bytes.Count(m.encoded(), []byte{0}):
-			return finding("empty-dropped", observed, expected, "An empty argument is an argument; and each string is followed by a NUL, the last one too", see)
+			return finding("empty-dropped", observed, expected, "An empty argument is an argument: execve takes it, and the program gets it", see)
 		default:
 			return finding("wrong-form", observed, expected, "Number of arguments, number of variables, the arguments, the variables: each followed by a NUL", see)
 		}
@@ -92,12 +94,18 @@ func checkDecode(w *world) *Finding {
 		list = append(list, []byte(text))
 	}
 	var got []struct {
-		Spec message
-		Err  string
+		Spec       message
+		Err, Panic string
 	}
 	r := w.probe(input(list), &got, "decode")
 	if f := w.failed(r, see); f != nil {
 		return f
+	}
+	for i, g := range got {
+		if g.Panic != "" {
+			return finding("panics", fmt.Sprintf("of %q: decode panicked: %s", list[i], g.Panic), "an error: this isn't a whole message",
+				"What comes over a pipe may end anywhere, if the writer dies. Whoever takes it apart looks at how much there is before each step", see)
+		}
 	}
 	for i, want := range []message{awkward, newMessage([]string{"true"}, nil)} {
 		if got[i].Err != "" || !got[i].Spec.equal(want) {
@@ -214,7 +222,7 @@ func checkReceive(w *world) *Finding {
 func checkContainerEnv(w *world) *Finding {
 	const see = `The program; man 7 environ`
 	env := func(args ...string) (got []string, f *Finding) {
-		r := w.probe(command{Env: []string{"SECRET=token", "TERM=vt100"}}, &got, "containerEnv", args...)
+		r := w.probe(command{Env: []string{"SECRET=token", "TERM=vt100", "PATH=" + binDir + ":/of/the/host:/usr/bin:/bin"}}, &got, "containerEnv", args...)
 		return got, w.failed(r, see)
 	}
 	has := func(list []string, name string) (values []string) {
@@ -233,6 +241,8 @@ func checkContainerEnv(w *world) *Finding {
 	switch {
 	case len(has(got, "SECRET")) > 0:
 		return finding("environment-leaks", observed, "no variable of ours", "A process gets the environment that execve is given, and by habit that is the caller's. In yours there may be tokens, addresses of proxies, sockets of agents: all of it would be in the container's /proc/1/environ", see)
+	case len(has(got, "PATH")) == 1 && strings.Contains(has(got, "PATH")[0], "/of/the/host"):
+		return finding("path-inherited", observed, "a PATH that is the same whoever calls", "Your PATH names folders of your machine, your home among them. The container's files are its own: from lab 06 on none of those folders is there", see)
 	case len(has(got, "PATH")) != 1 || len(has(got, "HOME")) != 1 || has(got, "HOME")[0] != "HOME=/root":
 		return finding("no-basics", observed, "PATH and HOME=/root, once each", "Without PATH a shell in the container finds no program", see)
 	case len(has(got, "TERM")) > 0:

@@ -46,12 +46,26 @@ func checkOverlayOptions(w *world) *Finding {
 	return nil
 }
 
+// lineWith is the first line of a text that has a word in it.
+func lineWith(text, word string) string {
+	for _, line := range strings.Split(text, "\n") {
+		if strings.Contains(line, word) {
+			return line
+		}
+	}
+	return ""
+}
+
 // pivotFailure explains a run in which pivot_root was refused.
 func (w *world) pivotFailure(r *result) *Finding {
+	if strings.Contains(r.Stderr, "device or resource busy") && !strings.Contains(r.Stderr, "pivot_root") {
+		return finding("old-root-busy", "the old root could not be unmounted: "+lineWith(r.Stderr, "busy"), "it is gone, although it is in use",
+			"After pivot_root the old root is a mount with all that is mounted in it below, and an ordinary umount(2) refuses what is in use: EBUSY. A lazy one takes the mount and all below it out of the tree at once, and lets it end when nobody uses it any more", `The program; man 2 umount`).with(r)
+	}
 	if !strings.Contains(r.Stderr, "pivot_root") {
 		return nil
 	}
-	return finding("not-a-mount-point", "pivot_root was refused: "+lastLines(r.Stderr, 2), "a new root",
+	return finding("not-a-mount-point", "pivot_root was refused: "+lineWith(r.Stderr, "pivot_root"), "a new root",
 		"pivot_root(2) swaps two mounts, so the new root must be one: a directory on the old root's own mount gets EBUSY, one on another mount EINVAL", `Break it on purpose; man 2 pivot_root`).with(r)
 }
 
@@ -111,7 +125,7 @@ func checkPivotRoot(w *world) *Finding {
 	const secret = "/tmp/secret-of-the-host"
 	os.WriteFile(secret, []byte("secret\n"), 0o644)
 	defer os.Remove(secret)
-	p := w.hold(command{Args: []string{"lab06", "run", "-ti", "busybox", "sh", "-c", "echo cwd=$(pwd); readlink /proc/self/cwd; ls /; cat /proc/self/mountinfo; echo ready; read _; exit 0"}})
+	p := w.hold(command{Args: []string{"lab06", "run", "-ti", "busybox", "sh", "-c", "echo cwd=$(pwd); echo entries=$(ls -A /); cat /proc/self/mountinfo; echo ready; read _; exit 0"}})
 	inside, init := p.out.String(), 0
 	chrooted := false
 	if p.ready() {
@@ -129,9 +143,19 @@ func checkPivotRoot(w *world) *Finding {
 		return f
 	}
 	points := 0
+	var entries []string
 	for _, line := range strings.Split(inside, "\n") {
 		if f := strings.Fields(line); len(f) > 8 && f[0] != "" && f[4] == "/" {
 			points++
+		}
+		if list, ok := strings.CutPrefix(line, "entries="); ok {
+			entries = strings.Fields(list)
+		}
+	}
+	added := ""
+	for _, name := range entries {
+		if found, _ := filepath.Glob(storeDir + "/layers/*/" + name); found == nil && !slices.Contains([]string{"dev", "proc", "sys", "etc"}, name) {
+			added = name
 		}
 	}
 	switch {
@@ -143,6 +167,9 @@ func checkPivotRoot(w *world) *Finding {
 			"chroot(2) changes where the paths of a process begin, nothing else. The namespace's root stays, and setns(2), or a second chroot and a few `..`, lead there", see+"; man 2 chroot").with(r)
 	case points > 1:
 		return finding("old-root-stays", fmt.Sprintf("%d mounts lie at /", points), "one", "After pivot_root(\".\", \".\") the old root is stacked on the new one, until it is unmounted", see)
+	case added != "":
+		return finding("put-old-left", fmt.Sprintf("in the container's / there is %q, among %q", added, entries), "what the image has, and dev, proc and sys",
+			"The directory that took the old root in lies in the container's read-write layer: it is there for good, and in every container that is started again", see)
 	case !strings.Contains(inside, "cwd=/\n"):
 		return finding("cwd-outside", "the program begins in "+quote(strings.SplitN(inside, "\n", 2)[0]), `"/"`, "The working directory is held by the process, not by the tree: it may lie outside of every root, and `..` leads on from there (CVE-2024-21626)", see)
 	}
@@ -237,7 +264,9 @@ func checkDescribe(w *world) *Finding {
 		if got[i] == want[i] {
 			continue
 		}
-		observed := fmt.Sprintf("%s is described as %q", n, got[i])
+		what := map[string]string{"opaque": `a directory with trusted.overlay.opaque="y"`, "no": `a directory with trusted.overlay.opaque="n"`, "plain": "a directory without extended attributes",
+			"file": "a file", "empty": "an empty file", "link": "a symbolic link"}[n]
+		observed := fmt.Sprintf("%s is described as %q", what, got[i])
 		switch n {
 		case "gone":
 			return finding("whiteout-missed", "a character device with the number 0:0 is described as "+fmt.Sprintf("%q", got[i]), `"whiteout"`, "A read-only layer can't lose a file, so overlayfs puts a device with the impossible number 0:0 over it", see)
@@ -246,7 +275,7 @@ func checkDescribe(w *world) *Finding {
 		case "opaque":
 			return finding("opaque-missed", observed, `"opaque"`, "A directory that was removed and made anew must not show what the old one held; overlayfs notes so in the extended attribute trusted.overlay.opaque", see)
 		case "empty", "file":
-			return finding("file-taken-for-whiteout", observed, `"file"`, "An empty file is a file: only a device with the number 0:0 is a whiteout", see)
+			return finding("file-taken-for-whiteout", observed, `"file"`, "The number is 0 in everything that isn't a device, too, be it empty or not: a whiteout is a character device, and has the number 0:0", see)
 		default:
 			return finding("wrong-word", observed, fmt.Sprintf("%q", want[i]), "The attribute's value counts: only \"y\" is opaque", see)
 		}

@@ -192,6 +192,8 @@ var mutants = map[string][]mutant{
 				continue
 			}
 			b.Write`}},
+		{"NULs stand between", "nul-between", "", []string{"pipe.go", "	return b.Bytes()\n", "	return bytes.TrimSuffix(b.Bytes(), []byte{0})\n"}},
+		{"the PATH of whoever calls", "path-inherited", "", []string{"environment.go", `env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}`, `env := []string{"PATH=" + os.Getenv("PATH"), "HOME=/root"}`}},
 		{"the environment first", "wrong-form", "", []string{"pipe.go", "[][]string{s.args, s.env}", "[][]string{s.env, s.args}"}},
 		{"half a message will do", "half-message", "", []string{"pipe.go", "args == 0 || args+env != uint64(len(texts)) {", "args == 0 || args+env < uint64(len(texts)) {",
 			"pipe.go", "return spec{texts[:args], texts[args:]}, nil", "args = min(args, uint64(len(texts)))\n\treturn spec{texts[:args], texts[args:]}, nil"}},
@@ -236,6 +238,17 @@ var mutants = map[string][]mutant{
 	if err := syscall.PivotRoot(".", ".pivot_root"); err != nil {
 		return os.NewSyscallError("pivot_root", err)
 	}
+`}},
+		{"an ordinary umount", "old-root-busy", "", []string{"root.go", `syscall.Unmount(".", syscall.MNT_DETACH)`, `syscall.Unmount(".", 0)`}},
+		{"the directory for the old root stays", "put-old-left", "", []string{"root.go", `	if err := syscall.PivotRoot(".", "."); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
+`, `	os.Mkdir(".pivot_root", 0o700)
+	if err := syscall.PivotRoot(".", ".pivot_root"); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	if err := syscall.Unmount("/.pivot_root", syscall.MNT_DETACH); err != nil {
 `}},
 		{"chroot instead of pivot_root", "chroot", "", []string{"root.go", `	if err := syscall.PivotRoot(".", "."); err != nil {
 		return os.NewSyscallError("pivot_root", err)
