@@ -50,16 +50,7 @@ func (f *createFlags) add(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.expose, "expose", nil, "Expose a port or a range of ports")
 	s.StringVar(&h.NetworkMode, "network", "bridge", "Connect a container to a network: bridge, none, host or container:NAME")
 	s.StringVar(&h.NetworkMode, "net", "bridge", "")
-	s.StringVarP(&f.memory, "memory", "m", "", "Memory limit")
-	s.StringVar(&f.swap, "memory-swap", "", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
-	s.StringVar(&f.reservation, "memory-reservation", "", "Memory soft limit")
-	s.StringVar(&f.cpus, "cpus", "", "Number of CPUs")
-	s.Int64VarP(&h.CpuShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
-	s.Int64Var(&h.CpuPeriod, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period")
-	s.Int64Var(&h.CpuQuota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota")
-	s.StringVar(&h.CpusetCpus, "cpuset-cpus", "", "CPUs in which to allow execution (0-3, 0,1)")
-	s.StringVar(&h.CpusetMems, "cpuset-mems", "", "MEMs in which to allow execution (0-3, 0,1)")
-	s.Int64Var(&h.PidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
+	f.addLimits(s)
 	s.StringArrayVar(&f.devices, "device", nil, "Add a host device to the container")
 	s.StringSliceVar(&h.CapAdd, "cap-add", nil, "Add Linux capabilities")
 	s.StringSliceVar(&h.CapDrop, "cap-drop", nil, "Drop Linux capabilities")
@@ -90,6 +81,21 @@ func (f *createFlags) add(s *pflag.FlagSet) {
 	s.StringArrayVarP(&f.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
 	f.health.add(s)
 	s.Lookup("net").Hidden = true
+}
+
+// addLimits adds the flags that update has as well.
+func (f *createFlags) addLimits(s *pflag.FlagSet) {
+	h := &f.o.Host
+	s.StringVarP(&f.memory, "memory", "m", "", "Memory limit")
+	s.StringVar(&f.swap, "memory-swap", "", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
+	s.StringVar(&f.reservation, "memory-reservation", "", "Memory soft limit")
+	s.StringVar(&f.cpus, "cpus", "", "Number of CPUs")
+	s.Int64VarP(&h.CpuShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
+	s.Int64Var(&h.CpuPeriod, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period")
+	s.Int64Var(&h.CpuQuota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota")
+	s.StringVar(&h.CpusetCpus, "cpuset-cpus", "", "CPUs in which to allow execution (0-3, 0,1)")
+	s.StringVar(&h.CpusetMems, "cpuset-mems", "", "MEMs in which to allow execution (0-3, 0,1)")
+	s.Int64Var(&h.PidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 }
 
 // options returns what the flags and the words behind them mean.

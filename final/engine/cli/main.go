@@ -62,7 +62,7 @@ func commands() map[string]maker {
 		"run": runCommand, "create": createCommand, "exec": execCommand, "ps": psCommand, "start": startCommand, "stop": stopCommand,
 		"restart": restartCommand, "kill": killCommand, "rm": rmCommand, "wait": waitCommand, "logs": logsCommand, "attach": attachCommand,
 		"pause": pauseCommand, "unpause": unpauseCommand, "rename": renameCommand, "inspect": inspectCommand, "port": portCommand,
-		"top": topCommand, "diff": diffCommand, "commit": commitCommand, "export": exportCommand,
+		"top": topCommand, "stats": statsCommand, "events": eventsCommand, "update": updateCommand, "cp": cpCommand, "diff": diffCommand, "commit": commitCommand, "export": exportCommand,
 		"images": imagesCommand, "rmi": rmiCommand, "tag": tagCommand, "history": historyCommand, "init-image": initImageCommand,
 		"save": saveCommand, "load": loadCommand, "import": importCommand,
 		"pull": pullCommand, "push": pushCommand, "login": loginCommand, "logout": logoutCommand,
@@ -89,7 +89,6 @@ func Main(args []string) int {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.root, "root", "/var/lib/jocker", "where images, containers and volumes are kept")
 	flags.StringVar(&a.state, "state", "/run/jocker", "where sockets and the runtime's state are kept; not on a network file system")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	name := commandName(args)
 	all := commands()
 	if make, ok := all[name]; ok {
@@ -98,6 +97,7 @@ func Main(args []string) int {
 		for _, make := range all {
 			root.AddCommand(make(a))
 		}
+		a.complete(root)
 	}
 	if name == "run" || name == "create" {
 		args = bookFlags(root, args)

@@ -28,7 +28,7 @@ func psCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			keep, err := psFilter(filters)
+			keep, err := psFilter(s, filters)
 			if err != nil {
 				return err
 			}
@@ -144,19 +144,25 @@ func filtersStatus(filters []string) bool {
 }
 
 // psFilter reads --filter. Values for one key are alternatives; all keys must fit.
-func psFilter(filters []string) (func(*container.Container, *container.Status) bool, error) {
-	byKey := map[string][]string{}
-	for _, f := range filters {
-		key, value, ok := strings.Cut(f, "=")
-		if !ok {
-			return nil, fmt.Errorf("invalid filter '%s': it is KEY=VALUE", f)
-		}
-		switch key {
-		case "id", "name", "label", "status", "exited", "ancestor", "network", "volume":
+func psFilter(s *container.Store, filters []string) (func(*container.Container, *container.Status) bool, error) {
+	byKey, err := parseFilters(filters, "id", "name", "label", "status", "exited", "ancestor", "network", "volume", "health", "publish", "expose", "before", "since")
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range byKey["status"] {
+		switch v {
+		case "created", "running", "paused", "restarting", "exited", "removing", "dead":
 		default:
-			return nil, fmt.Errorf("invalid filter '%s'", key)
+			return nil, fmt.Errorf("invalid filter 'status=%s': it is created, running, paused, restarting or exited", v)
 		}
-		byKey[key] = append(byKey[key], value)
+	}
+	made := map[string]time.Time{} // of the containers that before and since name
+	for _, name := range append(append([]string{}, byKey["before"]...), byKey["since"]...) {
+		c, err := s.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		made[name] = c.Created
 	}
 	fits := func(c *container.Container, s *container.Status, key, value string) bool {
 		switch key {
@@ -176,6 +182,14 @@ func psFilter(filters []string) (func(*container.Container, *container.Status) b
 			return c.Config.Image == value || c.Config.Image == value+":latest" || strings.HasPrefix(strings.TrimPrefix(c.Image, "sha256:"), value)
 		case "network":
 			return c.HostConfig.NetworkMode == value
+		case "health":
+			return s.Health == value || s.Health == "" && value == "none"
+		case "before":
+			return c.Created.Before(made[value])
+		case "since":
+			return c.Created.After(made[value])
+		case "publish", "expose":
+			return hasPort(c, key, value)
 		}
 		for _, m := range c.Mounts { // volume
 			if m.Name == value || m.Destination == value {
@@ -185,15 +199,18 @@ func psFilter(filters []string) (func(*container.Container, *container.Status) b
 		return false
 	}
 	return func(c *container.Container, s *container.Status) bool {
-		for key, values := range byKey {
-			any := false
-			for _, v := range values {
-				any = any || fits(c, s, key, v)
-			}
-			if !any {
-				return false
-			}
-		}
-		return true
+		return allFit(byKey, func(key, value string) bool { return fits(c, s, key, value) })
 	}, nil
+}
+
+// hasPort says whether a container has a port: one that is published, or one that the image or --expose names.
+func hasPort(c *container.Container, kind, port string) bool {
+	if !strings.Contains(port, "/") {
+		port += "/tcp"
+	}
+	if kind == "expose" {
+		_, ok := c.Config.ExposedPorts[port]
+		return ok
+	}
+	return len(c.HostConfig.PortBindings[port]) > 0
 }

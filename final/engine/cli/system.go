@@ -71,78 +71,9 @@ func infoCommand(a *app) *cobra.Command {
 
 func systemCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "system COMMAND", Short: "Manage Jocker"}
-	var all, force, volumes bool
-	prune := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove unused data", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			if err := pruneContainers(s); err != nil {
-				return err
-			}
-			if volumes {
-				if err := pruneVolumes(s, false); err != nil {
-					return err
-				}
-			}
-			return pruneImages(s, all)
-		}}
-	prune.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images not just dangling ones")
-	prune.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	prune.Flags().BoolVar(&volumes, "volumes", false, "Prune anonymous volumes")
-	info := infoCommand(a)
-	c.AddCommand(prune, info)
+	events := eventsCommand(a)
+	c.AddCommand(systemPrune(a), infoCommand(a), diskCommand(a), events)
 	return c
-}
-
-// pruneContainers removes all containers that don't run, and mends what killed commands and shims have left.
-func pruneContainers(s *container.Store) error {
-	list, err := s.List()
-	if err != nil {
-		return err
-	}
-	for _, c := range list {
-		if status, err := c.Status(); err != nil || status.Active() {
-			continue
-		}
-		if err := remove(c, false, true); err != nil {
-			fmt.Fprintln(os.Stderr, "Error:", err)
-			continue
-		}
-		fmt.Println(c.ID)
-	}
-	return s.Mend()
-}
-
-// pruneImages removes images without a name, or all that no container has, and then everything that nothing refers to.
-func pruneImages(s *container.Store, all bool) error {
-	images, err := s.Images.List()
-	if err != nil {
-		return err
-	}
-	used, err := s.Manifests()
-	if err != nil {
-		return err
-	}
-	for _, img := range images {
-		inUse := false
-		for _, d := range used {
-			inUse = inUse || d == img.Manifest.Digest
-		}
-		if inUse || len(img.Names) > 0 && !all {
-			continue
-		}
-		if err := s.Images.Forget(img); err != nil {
-			return err
-		}
-	}
-	freed, gone, err := s.Images.Sweep(s.Manifests)
-	for _, d := range gone {
-		fmt.Println("Deleted:", d)
-	}
-	fmt.Println("Total reclaimed space:", humanSize(freed))
-	return err
 }
 
 // group makes `container COMMAND` and `image COMMAND`, the long names of commands that have short ones.
@@ -158,38 +89,16 @@ func group(a *app, name, what string, members map[string]maker) *cobra.Command {
 }
 
 func containerCommand(a *app) *cobra.Command {
-	members := map[string]maker{"ls": psCommand, "prune": func(a *app) *cobra.Command {
-		c := &cobra.Command{Use: "prune", Short: "Remove all stopped containers", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			return pruneContainers(s)
-		}}
-		c.Flags().BoolP("force", "f", false, "Do not prompt for confirmation")
-		return c
-	}}
+	members := map[string]maker{"ls": psCommand, "prune": containerPrune}
 	for _, name := range []string{"run", "create", "exec", "start", "stop", "restart", "kill", "rm", "wait", "logs", "attach", "pause", "unpause", "rename",
-		"inspect", "port", "top", "diff", "commit", "export"} {
+		"inspect", "port", "top", "stats", "update", "cp", "diff", "commit", "export"} {
 		members[name] = commands()[name]
 	}
 	return group(a, "container", "containers", members)
 }
 
 func imageCommand(a *app) *cobra.Command {
-	members := map[string]maker{"ls": imagesCommand, "rm": rmiCommand, "prune": func(a *app) *cobra.Command {
-		var all bool
-		c := &cobra.Command{Use: "prune", Short: "Remove unused images", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			return pruneImages(s, all)
-		}}
-		c.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
-		c.Flags().BoolP("force", "f", false, "Do not prompt for confirmation")
-		return c
-	}}
+	members := map[string]maker{"ls": imagesCommand, "rm": rmiCommand, "prune": imagePrune}
 	for _, name := range []string{"tag", "history", "save", "load", "import", "pull", "push", "inspect"} {
 		members[name] = commands()[name]
 	}

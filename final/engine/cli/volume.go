@@ -3,8 +3,10 @@ package cli
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +42,7 @@ func volumeCreate(a *app) *cobra.Command {
 			}
 			v, err := volume.Create(s.Root, name, pairs(labels), false)
 			if err == nil {
+				s.Tell("volume", "create", v.Name, "driver", "local")
 				fmt.Println(v.Name)
 			}
 			return err
@@ -52,6 +55,7 @@ func volumeCreate(a *app) *cobra.Command {
 func volumeList(a *app) *cobra.Command {
 	var quiet bool
 	var format string
+	var filters []string
 	c := &cobra.Command{Use: "ls [OPTIONS]", Aliases: []string{"list"}, Short: "List volumes", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.store()
@@ -66,14 +70,41 @@ func volumeList(a *app) *cobra.Command {
 			if quiet {
 				t.format = "{{.Name}}"
 			}
+			byKey, err := parseFilters(filters, "name", "label", "driver", "dangling")
+			if err != nil {
+				return err
+			}
+			var used map[string]string
+			if len(byKey["dangling"]) > 0 {
+				if used, err = usedVolumes(s); err != nil {
+					return err
+				}
+			}
 			for _, v := range list {
+				if !allFit(byKey, func(key, value string) bool { return volumeFits(v, used, key, value) }) {
+					continue
+				}
 				t.rows = append(t.rows, map[string]string{"Driver": v.Driver, "Name": v.Name, "Mountpoint": v.Mountpoint, "Scope": v.Scope, "Labels": labelList(v.Labels)})
 			}
 			return t.print(os.Stdout, format)
 		}}
+	c.Flags().StringArrayVarP(&filters, "filter", "f", nil, "Provide filter values (e.g. \"dangling=true\")")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "Only display volume names")
 	c.Flags().StringVar(&format, "format", "", "Format output using a custom template")
 	return c
+}
+
+// volumeFits says whether a volume is what a filter wants.
+func volumeFits(v *volume.Volume, used map[string]string, key, value string) bool {
+	switch key {
+	case "name":
+		return strings.Contains(v.Name, value)
+	case "driver":
+		return v.Driver == value
+	case "dangling":
+		return (used[v.Name] == "") == (value == "true" || value == "1")
+	}
+	return hasLabel(v.Labels, value)
 }
 
 func volumeInspect(a *app) *cobra.Command {
@@ -133,48 +164,16 @@ func volumeRemove(a *app) *cobra.Command {
 				if id := used[name]; id != "" {
 					return fmt.Errorf("remove %s: volume is in use - [%s]", name, id)
 				}
-				return volume.Remove(s.Root, name)
+				err := volume.Remove(s.Root, name)
+				if force && errors.Is(err, volume.ErrNotFound) {
+					return nil
+				}
+				if err == nil {
+					s.Tell("volume", "destroy", name, "driver", "local")
+				}
+				return err
 			})
 		}}
 	c.Flags().BoolVarP(&force, "force", "f", false, "Force the removal of one or more volumes")
 	return c
-}
-
-func volumePrune(a *app) *cobra.Command {
-	var all, force bool
-	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove unused local volumes", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			return pruneVolumes(s, all)
-		}}
-	c.Flags().BoolVarP(&all, "all", "a", false, "Remove all unused volumes, not just anonymous ones")
-	c.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	return c
-}
-
-// pruneVolumes removes volumes that no container has: those that were made for one, or all.
-func pruneVolumes(s *container.Store, all bool) error {
-	lock, err := s.Images.Alone()
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	used, err := usedVolumes(s)
-	if err != nil {
-		return err
-	}
-	list, err := volume.List(s.Root)
-	for _, v := range list {
-		if used[v.Name] != "" || !all && !v.Anonymous {
-			continue
-		}
-		if err := volume.Remove(s.Root, v.Name); err != nil {
-			return err
-		}
-		fmt.Println(v.Name)
-	}
-	return err
 }

@@ -105,6 +105,7 @@ type applier struct {
 	tar    *tar.Reader
 	buffer []byte
 	result Result
+	plain  bool // the archive is one of files, and not a layer: see Extract
 
 	// Archives list directory by directory, so the last parent is mostly the next one's, too.
 	parent     *inroot.Dir
@@ -157,6 +158,7 @@ func (a *applier) entry(h *tar.Header) error {
 		return err
 	}
 	switch {
+	case a.plain:
 	case name == opaqueName:
 		return setOpaque(parent, ".")
 	case strings.HasPrefix(name, aufsPrefix):

@@ -74,6 +74,9 @@ func (a *applier) clear(parent *inroot.Dir, name string, h *tar.Header) (opaque 
 	if isDir && h.Typeflag == tar.TypeDir {
 		return false, nil
 	}
+	if isDir && a.plain {
+		return false, errDirectory
+	}
 	if err := parent.RemoveAll(name); err != nil {
 		return false, err
 	}

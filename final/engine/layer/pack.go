@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"sort"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,6 +117,9 @@ func (p *packer) entry(parent int, at, name string) error {
 			return fail.Call("openat("+at+name+")", err, "")
 		}
 		defer unix.Close(fd)
+		if p.live && isKernels(fd) {
+			return nil
+		}
 		readAttributes(fd, h)
 		if err := p.tar.WriteHeader(h); err != nil {
 			return err
@@ -129,9 +133,25 @@ func (p *packer) entry(parent int, at, name string) error {
 
 // regular writes a file with as many bytes as its header says, even while the container changes it.
 func (p *packer) regular(parent int, name string, h *tar.Header) error {
-	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	// A container that is running may have put something else in the file's place, and to open a device is to use it. So
+	// first it is held, and then looked at, and then opened.
+	held, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT {
+		return nil
+	} else if err != nil {
+		return fail.Call("openat("+h.Name+", O_PATH)", err, "")
+	}
+	defer unix.Close(held)
+	var st unix.Stat_t
+	if err := unix.Fstat(held, &st); err != nil {
+		return fail.Call("fstat("+h.Name+")", err, "")
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return fail.Call("open("+h.Name+")", unix.ESTALE, "something else was put in the file's place while it was being read")
+	}
+	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(held), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fail.Call("openat("+h.Name+")", err, "")
+		return fail.Call("open("+h.Name+")", err, "")
 	}
 	f := file(fd, name)
 	defer f.Close()
