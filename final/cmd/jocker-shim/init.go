@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -26,6 +28,9 @@ func initProcess(args []string) (code int) {
 		fmt.Fprintln(os.Stderr, "jocker-shim init: which program shall run?")
 		return 125
 	}
+	// The container's limits of memory and processes are for the program: few threads, and nothing is ever collected.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(-1)
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	pid, err := startProgram(args)

@@ -214,6 +214,11 @@ func (a *app) copyFrom(name, source, dest string, o copyOptions) error {
 	if err != nil {
 		return err
 	}
+	to, err := hostPlace(dest) // in the container's mount name space we have another working directory
+	if err != nil {
+		return err
+	}
+	defer func() { to.root.Close() }()
 	return c.Files(func(root *inroot.Dir) error {
 		from := newPlace(root, source)
 		isDir, err := from.prepare(o.follow, name+":"+source)
@@ -226,11 +231,6 @@ func (a *app) copyFrom(name, source, dest string, o copyOptions) error {
 			}
 			return from.pack(os.Stdout)
 		}
-		to, err := hostPlace(dest)
-		if err != nil {
-			return err
-		}
-		defer to.root.Close()
 		x, err := to.target(&from, isDir, dest)
 		if err != nil {
 			return err
@@ -239,7 +239,6 @@ func (a *app) copyFrom(name, source, dest string, o copyOptions) error {
 		if err := below(&to, &x); err != nil {
 			return err
 		}
-		defer to.root.Close()
 		return o.copy(&from, &to, x, name+":"+source, dest)
 	})
 }
@@ -266,6 +265,13 @@ func (a *app) copyTo(source, name, dest string, o copyOptions) error {
 	if err != nil {
 		return err
 	}
+	var from place
+	if source != "-" {
+		if from, err = hostPlace(source); err != nil {
+			return err
+		}
+		defer from.root.Close()
+	}
 	return c.Files(func(root *inroot.Dir) error {
 		to := newPlace(root, dest)
 		if source == "-" {
@@ -274,11 +280,6 @@ func (a *app) copyTo(source, name, dest string, o copyOptions) error {
 			}
 			return layer.Extract(os.Stdin, root, layer.ExtractOptions{Into: to.path, Owners: true})
 		}
-		from, err := hostPlace(source)
-		if err != nil {
-			return err
-		}
-		defer from.root.Close()
 		isDir, err := from.prepare(o.follow, source)
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ func commands() map[string]maker {
 		"run": runCommand, "create": createCommand, "exec": execCommand, "ps": psCommand, "start": startCommand, "stop": stopCommand,
 		"restart": restartCommand, "kill": killCommand, "rm": rmCommand, "wait": waitCommand, "logs": logsCommand, "attach": attachCommand,
 		"pause": pauseCommand, "unpause": unpauseCommand, "rename": renameCommand, "inspect": inspectCommand, "port": portCommand,
-		"top": topCommand, "stats": statsCommand, "events": eventsCommand, "update": updateCommand, "cp": cpCommand, "diff": diffCommand, "commit": commitCommand, "export": exportCommand,
+		"top": topCommand, "stats": statsCommand, "events": eventsCommand, "update": updateCommand, "cp": cpCommand, "anatomy": anatomyCommand, "diff": diffCommand, "commit": commitCommand, "export": exportCommand,
 		"images": imagesCommand, "rmi": rmiCommand, "tag": tagCommand, "history": historyCommand, "init-image": initImageCommand,
 		"save": saveCommand, "load": loadCommand, "import": importCommand,
 		"pull": pullCommand, "push": pushCommand, "login": loginCommand, "logout": logoutCommand,

@@ -42,6 +42,7 @@ type packer struct {
 	tar    *tar.Writer
 	links  map[inode]string // files with several names that are in the archive already
 	latest time.Time
+	live   bool // the files are a container's, with all that is mounted there
 }
 
 // directory writes what is in a directory, in the order of names. path is "" or ends with a slash.
