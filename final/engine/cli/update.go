@@ -11,7 +11,7 @@ import (
 )
 
 func updateCommand(a *app) *cobra.Command {
-	f := &createFlags{}
+	f, limits := &createFlags{}, pflag.NewFlagSet("limits", pflag.ContinueOnError)
 	c := &cobra.Command{Use: "update [OPTIONS] CONTAINER [CONTAINER...]", Short: "Update configuration of one or more containers", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags := cmd.Flags()
@@ -25,7 +25,9 @@ func updateCommand(a *app) *cobra.Command {
 				}
 				policy = &f.o.Host.RestartPolicy
 			}
-			if flags.NFlag() == 0 {
+			given := policy != nil
+			limits.VisitAll(func(flag *pflag.Flag) { given = given || flags.Changed(flag.Name) })
+			if !given {
 				return errors.New("you must provide one or more flags when using this command: `jocker update --help` lists them")
 			}
 			return a.containers(args, func(c *container.Container) error {
@@ -37,7 +39,8 @@ func updateCommand(a *app) *cobra.Command {
 				return c.Update(f.changed(flags, c.HostConfig.Resources), policy)
 			})
 		}}
-	f.addLimits(c.Flags())
+	f.addLimits(limits)
+	c.Flags().AddFlagSet(limits)
 	c.Flags().StringVar(&f.restart, "restart", "", "Restart policy to apply when a container exits")
 	return c
 }
