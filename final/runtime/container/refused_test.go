@@ -84,8 +84,8 @@ func TestRefused(t *testing.T) {
 	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	for _, priority := range []string{"", "<5>"} {
-		_, err = fmt.Fprintf(log, `%saudit: type=1326 audit(%d.001:42): auid=0 uid=0 gid=0 ses=1 pid=%d comm="sh" sig=31 arch=c000003e syscall=101 compat=0 ip=0x1 code=0x80000000`,
-			priority, time.Now().Unix(), pid)
+		_, err = fmt.Fprintf(log, `%saudit: type=1326 audit(%.3f:42): auid=0 uid=0 gid=0 ses=1 pid=%d comm="sh" sig=31 arch=c000003e syscall=101 compat=0 ip=0x1 code=0x80000000`,
+			priority, float64(time.Now().UnixMilli())/1000, pid)
 		require.NoError(t, err)
 	}
 	log.Close()
