@@ -1,8 +1,11 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/bundle"
 	"jocker/internal/labtest"
@@ -119,22 +123,31 @@ func TestTerminal(t *testing.T) {
 	require.Equal(t, 4, p.Wait())
 }
 
+const nobody = 65534
+
+// ofNobody makes a bundle for an ordinary user.
+func ofNobody(t *testing.T, edit func(*specs.Spec)) string {
+	t.Helper()
+	dir := ocitest.NewBundle(t, func(s *specs.Spec) {
+		*s = *bundle.Default()
+		bundle.Rootless(s, nobody, nobody)
+		s.Process.Terminal = false
+		edit(s)
+	})
+	require.NoError(t, os.Chown(dir, nobody, nobody))
+	return dir
+}
+
 // An ordinary user runs a container, is told which limits have no effect, and leaves nothing.
 func TestRootless(t *testing.T) {
 	labtest.Snapshot(t)
 	r := ocitest.UnderTest(t)
 	limit := int64(64 << 20)
-	const nobody = 65534
-	dir := ocitest.NewBundle(t, func(s *specs.Spec) {
-		*s = *bundle.Default()
-		bundle.Rootless(s, nobody, nobody)
-		s.Process.Terminal = false
+	dir := ofNobody(t, func(s *specs.Spec) {
 		s.Process.Args = []string{"sh", "-c", "id -u; cat /proc/self/uid_map; hostname; ls /home 2>&1; true"}
 		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
 	})
-	for _, path := range []string{dir, r.Root} {
-		require.NoError(t, os.Chown(path, nobody, nobody))
-	}
+	require.NoError(t, os.Chown(r.Root, nobody, nobody))
 	c := r.Cmd("run", "--bundle", dir, "box")
 	c.User = nobody
 	result := ok(t, c.Run(t))
@@ -143,4 +156,54 @@ func TestRootless(t *testing.T) {
 	entries, err := os.ReadDir(r.Root)
 	require.NoError(t, err)
 	require.Empty(t, entries)
+}
+
+// Without a cgroup nobody knows which processes are the container's, and so none is listed or killed that might not be.
+func TestRootlessWithoutCgroup(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	require.NoError(t, os.Chown(r.Root, nobody, nobody))
+	by := func(want int, args ...string) labtest.Result {
+		c := r.Cmd(args...)
+		c.User = nobody
+		result := c.Run(t)
+		require.Equal(t, want, result.Code, result)
+		return result
+	}
+	const unknown = "container box has no cgroup, for the user who made it may make none, so its processes cannot be told from others; "
+	const first = unknown + "without --all, the signal goes to the first process alone"
+	for _, own := range []bool{true, false} {
+		dir := ofNobody(t, func(s *specs.Spec) {
+			s.Process.Args = []string{"sh", "-c", "sleep 1000 & exec sleep 1000"}
+			if own {
+				return
+			}
+			s.Process.Args = []string{"sleep", "1000"}
+			s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.PIDNamespace })
+			s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "proc" })
+			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
+		})
+		binary, err := os.ReadFile(r.Path) // which nobody may not be able to reach
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "runtime"), binary, 0o755))
+		c := labtest.Cmd{Args: []string{"sh", "-c", `cd "$0" && ./runtime --root "$1" create box </dev/null >out 2>&1`, dir, r.Root}, User: nobody}
+		created := ok(t, c.Run(t))
+		said, err := os.ReadFile(filepath.Join(dir, "out"))
+		require.NoError(t, err)
+		require.Equal(t, !own, strings.Contains(string(said), "neither a cgroup nor a PID namespace"), created)
+		by(0, "start", "box")
+		pid := state(t, r, "box").Pid
+		require.Contains(t, by(1, "ps", "box").Stderr, fmt.Sprintf("ps: %sits first process is %d\n", unknown, pid))
+		require.Regexp(t, regexp.QuoteMeta("kill --all: "+first)+map[bool]string{true: `, and KILL ends all of them\n`, false: `\n`}[own], by(1, "kill", "--all", "box", "TERM").Stderr)
+		require.NoError(t, unix.Kill(pid, 0))
+		if own {
+			by(0, "kill", "--all", "box", "KILL")
+		} else {
+			require.Contains(t, by(1, "kill", "--all", "box", "KILL").Stderr, "kill --all: "+first)
+			by(0, "kill", "box", "KILL")
+		}
+		require.Eventually(t, func() bool { return state(t, r, "box").Status == "stopped" }, 5*time.Second, time.Millisecond)
+		by(0, "ps", "box")
+		by(0, "delete", "box")
+	}
 }

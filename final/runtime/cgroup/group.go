@@ -145,6 +145,9 @@ func (g *Group) v2() *Hierarchy {
 	return nil
 }
 
+// None tells whether there is no hierarchy in which the group could be made (Rootless).
+func (g *Group) None() bool { return len(g.Hierarchies) == 0 }
+
 // Pure tells whether v2 is all that the machine has. On others the v1 hierarchies do the work.
 func (g *Group) Pure() bool { return len(g.Hierarchies) == 1 && g.v2() != nil }
 

@@ -233,6 +233,9 @@ func (c *creation) limits(group *cgroup.Group, r *specs.LinuxResources) (err err
 		c.o.Say(text)
 	}
 	c.group, err = group.Rootless(r)
+	if err == nil && group.None() && !c.dry() && !c.ownPIDs() {
+		c.o.Say("there is neither a cgroup nor a PID namespace of the container's own: what its first process leaves behind, nobody can find and end")
+	}
 	return err
 }
 

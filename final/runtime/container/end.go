@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"jocker/final/runtime/bundle"
 	"jocker/final/runtime/fail"
 	"jocker/final/runtime/hook"
 	"jocker/final/runtime/state"
@@ -17,9 +18,17 @@ import (
 var errNotRunning = errors.New("container not running")
 
 // Kill sends a signal to the container's first process, or to all of its processes. The latter works
-// also when the first has ended and others have not, as without a PID namespace.
+// also when the first has ended and others have not, as without a PID namespace. Without a cgroup nobody
+// knows which they are; then only SIGKILL reaches all, if the first process is that of a PID namespace: its end is theirs.
 func (c *Container) Kill(signal unix.Signal, all bool) error {
-	if all {
+	if all && c.st.Cgroup.None() && !(signal == unix.SIGKILL && c.ownPIDs()) {
+		text := "without --all, the signal goes to the first process alone"
+		if c.ownPIDs() {
+			text += ", and KILL ends all of them"
+		}
+		return fmt.Errorf("kill --all: container %s %s; %s", c.st.ID, noCgroup, text)
+	}
+	if all && !c.st.Cgroup.None() {
 		pids, err := c.st.Cgroup.Pids()
 		if err != nil {
 			return err
@@ -47,6 +56,19 @@ func (c *Container) Kill(signal unix.Signal, all bool) error {
 		}
 	}
 	return nil
+}
+
+// noCgroup says why it is not known which processes a container has.
+const noCgroup = "has no cgroup, for the user who made it may make none, so its processes cannot be told from others"
+
+// ownPIDs says whether the container has a PID namespace that is nobody else's.
+func (c *Container) ownPIDs() bool {
+	spec, err := c.config()
+	if err != nil {
+		return false
+	}
+	ns, has := bundle.Namespace(spec, specs.PIDNamespace)
+	return has && ns.Path == ""
 }
 
 // Pause freezes all processes of the container.

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -67,10 +68,13 @@ func List(root string) (list []*Look, errs []error) {
 	return list, errs
 }
 
-// Pids returns the process ids of all processes of the container, as seen from the runtime.
+// Pids returns the process ids of all processes of the container, as seen from the runtime. It takes a cgroup to know them.
 func (c *Container) Pids() ([]int, error) {
 	if c.st.Cgroup == nil {
 		return nil, nil
+	}
+	if c.st.Cgroup.None() && c.Status() != specs.StateStopped {
+		return nil, fmt.Errorf("ps: container %s %s; its first process is %d", c.st.ID, noCgroup, c.st.Pid)
 	}
 	return c.st.Cgroup.Pids()
 }

@@ -60,7 +60,7 @@ func (c *Container) start(init *wire.Channel, explain *Explain, steps []step.Ste
 		return err
 	}
 	if err := hook.Run("poststart", spec.Poststart, c.hookState(specs.StateRunning)); err != nil {
-		return errors.Join(err, c.Kill(unix.SIGKILL, true))
+		return errors.Join(err, c.Kill(unix.SIGKILL, !c.st.Cgroup.None()))
 	}
 	return nil
 }
