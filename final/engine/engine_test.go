@@ -35,7 +35,7 @@ func newHost(t *testing.T) *host {
 	require.Zero(t, os.Geteuid(), "these tests make containers: run them as root")
 	jocker := labtest.Bin(t, "jocker")
 	path := os.Getenv("PATH")
-	for _, name := range []string{"jocker-shim", "jocker-runtime"} {
+	for _, name := range []string{"jocker-shim", "jocker-runtime", "jocker-registry"} {
 		path = filepath.Dir(labtest.Bin(t, name)) + ":" + path
 	}
 	root, state := t.TempDir(), t.TempDir()

@@ -34,6 +34,7 @@
 //	connect.go   one repository: credentials, http or https, limits
 //	manifest.go  looking a name up, choosing a platform
 //	pull.go      an image
+//	layer.go     a layer: downloaded and unpacked at once
 //	blob.go      a blob, with its interruptions
 //	growing.go   reading a file that is being written
 //	push.go      the way back
