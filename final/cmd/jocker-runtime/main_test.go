@@ -105,6 +105,49 @@ func TestLifecycle(t *testing.T) {
 	require.Empty(t, entries)
 }
 
+// A container may be paused before it is started. It then can't answer; whoever asks for its state, however often, is not kept waiting.
+func TestPausedBeforeStart(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	ok(t, r.Create(t, "box", ocitest.NewBundle(t, program("sleep", "1000"))))
+	ok(t, r.Run(t, "pause", "box"))
+	for i := 0; i < 20; i++ {
+		require.EqualValues(t, "paused", state(t, r, "box").Status)
+	}
+	result := r.Run(t, "start", "box")
+	require.Equal(t, 1, result.Code)
+	require.Contains(t, result.Stderr, "cannot start a paused container (resume it first)")
+	ok(t, r.Run(t, "resume", "box"))
+	require.EqualValues(t, "created", state(t, r, "box").Status)
+	ok(t, r.Run(t, "start", "box"))
+	require.EqualValues(t, "running", state(t, r, "box").Status)
+	ok(t, r.Run(t, "pause", "box"))
+	ok(t, r.Run(t, "delete", "--force", "box"))
+}
+
+// While init is busy with a hook it doesn't accept connections, and of them only a few have room.
+func TestStateDuringHook(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	dir := t.TempDir()
+	script := fmt.Sprintf("touch %s/begun; until [ -e %[1]s/end ]; do sleep 0.01; done", dir)
+	bundle := ocitest.NewBundle(t, func(s *specs.Spec) {
+		s.Process.Args = []string{"sleep", "1000"}
+		s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}}}}
+	})
+	c := r.Cmd("create", "--bundle", bundle, "box")
+	c.Args = append([]string{"sh", "-c", `exec "$@" </dev/null >/dev/null 2>&1`, "sh"}, c.Args...)
+	p := c.Start(t)
+	t.Cleanup(func() { r.Delete(t, "box") })
+	require.Eventually(t, func() bool { _, err := os.Stat(dir + "/begun"); return err == nil }, 5*time.Second, time.Millisecond)
+	for i := 0; i < 20; i++ {
+		require.EqualValues(t, "created", state(t, r, "box").Status, "the environment is there, and the hooks belong to create (runtime.md)")
+	}
+	require.NoError(t, os.WriteFile(dir+"/end", nil, 0o644))
+	ok(t, p.Wait())
+	ok(t, r.Run(t, "start", "box"))
+}
+
 // The exit code of run is the program's.
 func TestExitCode(t *testing.T) {
 	labtest.Snapshot(t)

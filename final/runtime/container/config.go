@@ -43,7 +43,7 @@ const firstFD = 3
 const (
 	msgConfig   = 'c' // runtime to init: a config, with files
 	msgProgress = 'p' // init to runtime: a progress
-	msgHooks    = 'h' // init to runtime, and back: it is time for the hooks; they have run
+	msgHooks    = 'h' // init to runtime, and back: it is time for the hooks; they have run. Init to start: the startContainer hooks have run
 	msgReady    = 'r' // init to runtime, and back: all is prepared; it is written down, and start may come
 	msgFailed   = 'f' // init to runtime: a failure
 	msgStart    = 's' // start to init, or run in the place of its answer to msgReady

@@ -133,6 +133,7 @@ func (s *initStage) receive() ([]step.Step, error) {
 	}
 	s.in.doors = doors
 	s.in.hooks, s.in.start = s.waitHooks, s.waitStart
+	s.in.hooked = func() { s.start.Send(msgHooks, nil) } // it may have died; the program begins nevertheless
 	return s.in.steps(), nil
 }
 

@@ -26,6 +26,7 @@ type inside struct {
 	// What the steps need, once init has received it.
 	doors        []int
 	hooks, start func() error // talk to the runtime, and to start
+	hooked       func()       // tells start that the startContainer hooks have run
 }
 
 // newInside plans init's steps. It makes no system call; an error tells which part of config.json cannot work.
@@ -81,7 +82,11 @@ func (in *inside) steps() []step.Step {
 		add("waiting", 5, "be ready, and wait for start", "sendmsg(ready); recvmsg(runtime), or accept(start.sock)", func() error { return in.start() })
 		if len(in.cfg.StartContainer) > 0 {
 			add("hooks", 0, "run the startContainer hooks", "execve(hook)", func() error {
-				return hook.Run("startContainer", in.cfg.StartContainer, in.cfg.State)
+				err := hook.Run("startContainer", in.cfg.StartContainer, in.cfg.State)
+				if err == nil {
+					in.hooked()
+				}
+				return err
 			})
 		}
 	}

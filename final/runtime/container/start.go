@@ -20,6 +20,9 @@ func (c *Container) Start() error {
 		return err
 	}
 	defer c.dir.Unlock()
+	if frozen, err := c.st.Cgroup.Frozen(); err == nil && frozen { // it could not answer, and we would wait for ever
+		return errors.New("cannot start a paused container (resume it first)")
+	}
 	fd, err := c.dir.Dial()
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
 		switch s := c.Status(); s {
@@ -41,12 +44,23 @@ func (c *Container) start(init *wire.Channel, explain *Explain, steps []step.Ste
 	if err := init.Send(msgStart, nil); err != nil {
 		return errors.New("cannot start a container that has stopped" + lastWords(c.st.Pid, c.st.Cgroup))
 	}
+	hooks, err := c.hooksOf()
+	if err != nil {
+		return err
+	}
+	waiting := hooks != nil && len(hooks.StartContainer) > 0
 	for {
 		m, err := init.Receive()
-		if err == io.EOF { // execve has closed the socket, or init is dead
+		if err == io.EOF && waiting {
+			return errors.New("init died while the startContainer hooks ran" + lastWords(c.st.Pid, c.st.Cgroup))
+		} else if err == io.EOF { // execve has closed the socket; or init was killed in the last microseconds before
 			break
 		} else if err != nil {
 			return err
+		}
+		if m.Kind == msgHooks {
+			waiting = false
+			continue
 		}
 		if err := c.heard(m, explain, steps); err != nil {
 			return err
@@ -55,11 +69,10 @@ func (c *Container) start(init *wire.Channel, explain *Explain, steps []step.Ste
 	if err := c.dir.Started(); err != nil {
 		return err
 	}
-	spec, err := c.hooksOf()
-	if err != nil || spec == nil || len(spec.Poststart) == 0 {
-		return err
+	if hooks == nil || len(hooks.Poststart) == 0 {
+		return nil
 	}
-	if err := hook.Run("poststart", spec.Poststart, c.hookState(specs.StateRunning)); err != nil {
+	if err := hook.Run("poststart", hooks.Poststart, c.hookState(specs.StateRunning)); err != nil {
 		return errors.Join(err, c.Kill(unix.SIGKILL, !c.st.Cgroup.None()))
 	}
 	return nil

@@ -18,8 +18,8 @@
 // # The status is never stored
 //
 // A stored status would be wrong as soon as the container ended by itself, or the runtime was killed. So
-// it is found out each time. Is the process there, with the right start time? If not: stopped. Does
-// init still listen on start.sock? Then created. Is its cgroup frozen? Then paused. Else it is running. And
+// it is found out each time. Is the process there, with the right start time? If not: stopped. Is its cgroup
+// frozen? Then paused. Does init still listen on start.sock? Then created. Else it is running. And
 // while state.json has no pid yet: creating if the directory is locked, and stopped if whoever held the lock has died.
 //
 // # Dying at any moment

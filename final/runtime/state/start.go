@@ -36,8 +36,11 @@ func (d *Dir) Listen() (fd int, err error) {
 
 // Dial connects to start.sock. The error wraps ENOENT if the container was started, and ECONNREFUSED
 // if it was but `start` died before it could say so.
-func (d *Dir) Dial() (fd int, err error) {
-	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func (d *Dir) Dial() (fd int, err error) { return d.dial(0) }
+
+// dial does it; flags are of socket(2).
+func (d *Dir) dial(flags int) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
 	if err != nil {
 		return -1, fail.Call("socket(AF_UNIX, SOCK_STREAM)", err, "")
 	}

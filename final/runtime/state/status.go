@@ -1,6 +1,8 @@
 package state
 
 import (
+	"errors"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -17,20 +19,22 @@ func (d *Dir) Status(s *State) specs.ContainerState {
 		return specs.StateCreating
 	case !proc.Alive(s.Pid, s.PidStart):
 		return specs.StateStopped
-	case d.waits():
-		return specs.StateCreated
 	}
-	if frozen, err := s.Cgroup.Frozen(); err == nil && frozen {
+	if frozen, err := s.Cgroup.Frozen(); err == nil && frozen { // also one that waits for start: who asks must be able to resume it
 		return Paused
+	}
+	if d.waits() {
+		return specs.StateCreated
 	}
 	return specs.StateRunning
 }
 
-// waits says whether init listens for a start. A connection alone starts nothing: that takes a message.
+// waits says whether init listens for a start. A connection alone starts nothing: that takes a message. While init is busy,
+// with a hook for instance, nobody accepts, and there is room for a few connections only; then the kernel says EAGAIN.
 func (d *Dir) waits() bool {
-	fd, err := d.Dial()
+	fd, err := d.dial(unix.SOCK_NONBLOCK)
 	if err != nil {
-		return false
+		return errors.Is(err, unix.EAGAIN)
 	}
 	unix.Close(fd)
 	return true
