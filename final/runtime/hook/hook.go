@@ -22,8 +22,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -37,7 +39,7 @@ const maxOutput = 4096
 // environment that it names, and no more. It ends at the first that fails. kind is the name of the list,
 // for the error, which says how the hook ended and what it wrote last.
 //
-// A hook that is not done in time is killed. What it has started itself may go on.
+// A hook that is not done in time is killed, and so is one whose runtime is. What it has started itself may go on.
 func Run(kind string, hooks []specs.Hook, state []byte) error {
 	for i := range hooks {
 		if err := run(&hooks[i], state); err != nil {
@@ -65,7 +67,11 @@ func run(h *specs.Hook, state []byte) error {
 	if env == nil {
 		env = []string{} // nil would be the runtime's own
 	}
-	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: env, Files: []*os.File{input, output, output}})
+	// If we are killed, nobody is left to look at the time-out, so the kernel ends the hook. It watches the thread that starts it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: env, Files: []*os.File{input, output, output},
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}})
 	if err != nil {
 		return err
 	}
