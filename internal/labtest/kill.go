@@ -79,6 +79,17 @@ func KillAtEverySyscall(t testing.TB, s Sweep, c Cmd, check func()) (kills int) 
 	return kills
 }
 
+// KillAt runs a command, and kills it before its system call number n, in the same way; 0 is never. It returns how many
+// calls were begun and whether it came to the killing. What it may leave is for the caller to know: here no look is taken.
+func KillAt(t testing.TB, c Cmd, n int) (calls int, killed bool) {
+	t.Helper()
+	o, output, err := c.traced(t, n)
+	if err != nil {
+		t.Fatalf("labtest: trace %q: %v\n%s", c.Args, err, output)
+	}
+	return o.Calls, o.Killed
+}
+
 func (s Sweep) max() int {
 	limit := s.Max
 	if limit == 0 {

@@ -69,6 +69,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // long it took; and its error. It may stop the list by an error of its own.
 type Report func(n int, s *Step, took time.Duration, err error) error
 
+// Before, if a test sets it, is called before each step that is made, in either process. There a test can stop the
+// runtime or init, kill one of them, and look at what is left.
+var Before func(s *Step)
+
 // Apply makes the steps of one actor, in order, and skips the others'. It ends at the first that
 // fails, with an *Error. begin is told of each step before it is made, report afterwards; both may
 // be nil. The clock is read only for report.
@@ -80,6 +84,9 @@ func Apply(steps []Step, actor Actor, begin func(n int, s *Step), report Report)
 		}
 		if begin != nil {
 			begin(n, s)
+		}
+		if Before != nil {
+			Before(s)
 		}
 		var started time.Time
 		if report != nil {
