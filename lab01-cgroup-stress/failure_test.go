@@ -29,6 +29,7 @@ func TestMistakes(t *testing.T) {
 		"unknown flag":    {[]string{"run", "-x", "true"}, 125, "flag provided but not defined: -x\n" + usage},
 		"flag of lab04":   {[]string{"run", "-cpuset", "1", "true"}, 125, "flag provided but not defined: -cpuset\n" + usage},
 		"flag lacks":      {[]string{"run", "-m"}, 125, "flag needs an argument: -m\n" + usage},
+		"words to a tour": {[]string{"hierarchy", "-v"}, 125, "hierarchy takes no arguments\n" + usage},
 		"a directory":     {[]string{"run", "/usr"}, 126, "/usr: is a directory, not a program"},
 		"not executable":  {[]string{"run", file}, 126, file + ": is not executable (chmod +x makes it so)"},
 		"not there":       {[]string{"run", "/no/such"}, 127, "/no/such: no such program in PATH=" + os.Getenv("PATH")},

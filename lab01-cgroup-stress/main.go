@@ -55,6 +55,9 @@ func main() {
 	case "load":
 		exit(load(args))
 	case "hierarchy":
+		if len(args) > 0 {
+			exit(fail(125, "hierarchy takes no arguments\n%s", usage))
+		}
 		exit(hierarchy())
 	default:
 		exit(fail(125, "there is no command %q\n%s", command, usage))

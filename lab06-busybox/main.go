@@ -54,6 +54,9 @@ func main() {
 	case "init":
 		exit(initContainer(args[0]))
 	case "start", "layers", "rm":
+		if len(args) > 1 {
+			exit(fail(125, "%s takes one name\n%s", command, usage))
+		}
 		c, err := openContainer(args[0])
 		if err == nil {
 			err = map[string]func(*container) error{"start": startAgain, "layers": showLayers, "rm": remove}[command](c)

@@ -159,6 +159,9 @@ func TestBadInput(t *testing.T) {
 	refused(t, 125, "which command, on what?\n"+usage)
 	refused(t, 125, "which command, on what?\n"+usage, "run")
 	refused(t, 125, "there is no command \"walk\"\n"+usage, "walk", "busybox")
+	for _, command := range []string{"start", "layers", "rm"} {
+		refused(t, 125, command+" takes one name\n"+usage, command, "box", "other")
+	}
 	refused(t, 125, "init is for the inside of a container, `run` calls it: outside, it would remount your /proc", "init", "box")
 	refused(t, 125, "which image shall run?\n"+usage, "run", "-ti")
 	refused(t, 125, "flag provided but not defined: -x\n"+usage, "run", "-x", "busybox")
