@@ -43,7 +43,10 @@ func (w *world) bad(r *result) *Finding {
 			"A process that sleeps for good waits for an event that nobody can cause any more. For a pipe: a reader gets the end of the file only when the last copy of the write end is closed, and a writer into a full pipe gets EPIPE only when the last copy of the read end is. Every process that was forked meanwhile may have a copy",
 			`lab02: How it works; lab05: Break it on purpose; man 7 pipe`).with(r)
 	case strings.Contains(r.Stderr, "\ngoroutine ") && (strings.Contains(r.Stderr, "panic: ") || strings.Contains(r.Stderr, "fatal error: ")):
-		_, text, _ := strings.Cut(r.Stderr, "panic: ")
+		_, text, ok := strings.Cut(r.Stderr, "panic: ")
+		if !ok {
+			_, text, _ = strings.Cut(r.Stderr, "fatal error: ")
+		}
 		text, _, _ = strings.Cut(text, "\n")
 		return finding("panics", "the program panicked: "+text, "an error that is returned, and said in one sentence",
 			"A panic skips the rest of the function. What stands in it about closing and removing is left to the kernel, and much of that isn't the kernel's business", "https://go.dev/blog/defer-panic-and-recover").with(r)
@@ -65,7 +68,7 @@ func (w *world) bad(r *result) *Finding {
 func (r *result) what() string {
 	var words []string
 	for _, a := range r.Args {
-		if strings.ContainsAny(a, " \n\x00") || len(a) > 60 {
+		if a == "" || strings.ContainsAny(a, " \n\x00") || len(a) > 60 {
 			a = "'…'"
 		}
 		words = append(words, a)

@@ -25,7 +25,7 @@ type target struct {
 // findTarget reads the arguments LAB [EXERCISE].
 func findTarget(args []string) (t target, err error) {
 	if len(args) < 1 || len(args) > 2 {
-		return t, usageError{errors.New("which lab? 03, for example")}
+		return t, usageError{errors.New("which lab? LAB=03, for example")}
 	}
 	if t.root, err = findRoot("."); err != nil {
 		return t, err

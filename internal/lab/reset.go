@@ -28,6 +28,7 @@ type leftover struct {
 // Names that only the labs, their guides and their checks use.
 var (
 	cgroupName  = regexp.MustCompile(`^(lab0[1-6]-\d+|mistakes|jocker-check-[\w-]+|test-limit-memory|cgroup-test|cgroup-[12]|broken)$`)
+	checkOwner  = regexp.MustCompile(`^jocker-check-(\d+)-`)
 	programName = regexp.MustCompile(`^(lab0[1-6](-[a-z]+)?|mistakes)$`)
 	guardName   = regexp.MustCompile(`^lab0[1-6]-guard$`)
 	linkName    = regexp.MustCompile(`^lab0[1-6]`)
@@ -54,13 +55,9 @@ func reset(_ context.Context, args []string, stdout, _ io.Writer) error {
 	for _, l := range list {
 		fmt.Fprintln(stdout, "  "+l.what)
 	}
-	if !*yes {
-		fmt.Fprint(stdout, "Remove this? [y/N] ")
-		answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-		if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-			fmt.Fprintln(stdout, "Nothing was removed.")
-			return nil
-		}
+	if !*yes && !ask(stdout, "Remove this?") {
+		fmt.Fprintln(stdout, "Nothing was removed.")
+		return nil
 	}
 	failed := 0
 	for _, l := range list {
@@ -74,6 +71,14 @@ func reset(_ context.Context, args []string, stdout, _ io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "Removed, all %d.\n", len(list))
 	return nil
+}
+
+// ask asks a question that is to be answered by y.
+func ask(w io.Writer, question string) bool {
+	fmt.Fprint(w, question+" [y/N] ")
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
 }
 
 // leftovers finds them, in the order of removal: who uses something goes before it.
@@ -157,12 +162,22 @@ func leftCgroupDirs() (dirs []string) {
 		}
 		entries, _ := os.ReadDir(l[4])
 		for _, e := range entries {
-			if dir := filepath.Join(l[4], e.Name()); e.IsDir() && cgroupName.MatchString(e.Name()) && !slices.Contains(dirs, dir) {
+			if dir := filepath.Join(l[4], e.Name()); e.IsDir() && cgroupName.MatchString(e.Name()) && !checking(e.Name()) && !slices.Contains(dirs, dir) {
 				dirs = append(dirs, dir)
 			}
 		}
 	}
 	return dirs
+}
+
+// checking says whether a cgroup belongs to a check that runs just now: jocker-check-PID-NUMBER, and PID is alive.
+func checking(name string) bool {
+	m := checkOwner.FindStringSubmatch(name)
+	if m == nil {
+		return false
+	}
+	exe, err := os.Readlink("/proc/" + m[1] + "/exe")
+	return err == nil && (filepath.Base(exe) == "lab" || strings.HasSuffix(exe, ".test"))
 }
 
 func leftCgroups() (list []leftover) {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"jocker/internal/exercise"
+	"jocker/internal/guide"
 )
 
 // start writes what a student begins with into work/labNN.
@@ -30,6 +31,9 @@ func start(_ context.Context, args []string, stdout, _ io.Writer) error {
 		return err
 	}
 	if _, err := os.Stat(t.dir); err == nil {
+		if f, ok := stdout.(*os.File); ok && !*again && guide.Terminal(f) && guide.Terminal(os.Stdin) {
+			*again = ask(stdout, shorter(t.dir)+" is there already. Begin anew? A copy of your work is kept.")
+		}
 		if !*again {
 			return fmt.Errorf("%s is there already, and your work isn't overwritten. To begin anew (a copy is kept): make start %s AGAIN=1", shorter(t.dir), t.Make())
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +79,36 @@ func TestStart(t *testing.T) {
 	require.Contains(t, msg, "lab start: there is no lab 07 in "+root+"\nusage: lab start")
 	_, msg = say(t, 2, "start", "03", "reap")
 	require.Contains(t, msg, `lab 03 has no exercise "reap"`)
+}
+
+// At a terminal a second start asks. Whoever says no keeps what they have.
+func TestStartAsks(t *testing.T) {
+	root := workshop(t)
+	say(t, 0, "start", "03")
+	file := filepath.Join(root, "work/lab03/main.go")
+	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o644))
+	for _, c := range []struct{ answer, says, main string }{{"n\n", "your work isn't overwritten", "mine"}, {"y\n", "What was in work/lab03 is in work/lab03.1 now.", "package main"}} {
+		cmd := exec.Command(tool, "start", "03")
+		cmd.Dir = root
+		terminal, err := pty.Start(cmd)
+		require.NoError(t, err)
+		_, err = terminal.WriteString(c.answer)
+		require.NoError(t, err)
+		said, _ := io.ReadAll(terminal) // the end of a terminal is EIO
+		cmd.Wait()
+		require.Contains(t, string(said), "work/lab03 is there already. Begin anew? A copy of your work is kept. [y/N]")
+		require.Contains(t, string(said), c.says)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Contains(t, string(text), c.main)
+	}
+}
+
+// The cgroup of a check that runs is no leftover; that of one that was killed is.
+func TestCheckingIsNoLeftover(t *testing.T) {
+	require.True(t, checking(fmt.Sprintf("jocker-check-%d-abc", os.Getpid())), "this test's own program ends in .test")
+	require.False(t, checking("jocker-check-4194304-abc"), "there is no such process")
+	require.False(t, checking("lab03-1"))
 }
 
 func TestSolutionWantsATry(t *testing.T) {
