@@ -122,7 +122,7 @@ func TestLife(t *testing.T) {
 	h.ok("stop", "web2")
 	require.Equal(t, "exited 137", h.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "web2"))
 	h.ok("start", "web2")
-	require.Eventually(t, func() bool { return h.ok("logs", "web2") == "begun\nbegun" }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return h.ok("logs", "web2") == "begun\nbegun" }, labtest.Scale(5*time.Second), 20*time.Millisecond)
 	h.ok("kill", id[:10])
 	require.Equal(t, "137", h.ok("wait", "web2"))
 	h.ok("rm", "web2")
@@ -151,7 +151,7 @@ func TestRestart(t *testing.T) {
 	h.ok("run", "-d", "--name", "again", "--restart", "on-failure:2", "busybox", "sh", "-c", "echo run; exit 1")
 	require.Eventually(t, func() bool {
 		return h.ok("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "again") == "exited 2"
-	}, 10*time.Second, 20*time.Millisecond)
+	}, labtest.Scale(10*time.Second), 20*time.Millisecond)
 	require.Equal(t, "run\nrun\nrun", h.ok("logs", "again"))
 }
 
@@ -238,7 +238,7 @@ func TestShimKilled(t *testing.T) {
 	pid, err := strconv.Atoi(h.ok("inspect", "-f", "{{.State.Pid}}", "orphan"))
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(shimPid, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return strings.Contains(h.ok("ps"), "(shim lost)") }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(h.ok("ps"), "(shim lost)") }, labtest.Scale(5*time.Second), 20*time.Millisecond)
 	h.ok("rm", "-f", "orphan")
 	start, zombie := shim.StartTime(pid)
 	require.True(t, start == 0 || zombie, "the container's process still runs")

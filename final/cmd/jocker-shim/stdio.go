@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // stdio is the container's standard input, output and error: three pipes, or one terminal.
 type stdio struct {
-	dir           string
+	dir           *os.File // of the console socket
 	tty           bool
 	input         *os.File // we write
 	output, fault *os.File // we read; both are the terminal's master side
@@ -27,7 +28,7 @@ const consoleSocket = "console.sock"
 
 // openStdio makes them.
 func openStdio(o *shim.Options) (s *stdio, err error) {
-	s = &stdio{dir: o.RunDir, tty: o.TTY, once: o.StdinOnce}
+	s = &stdio{tty: o.TTY, once: o.StdinOnce}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -39,6 +40,9 @@ func openStdio(o *shim.Options) (s *stdio, err error) {
 	}
 	s.theirs = []*os.File{null, null, null}
 	if o.TTY {
+		if s.dir, err = os.Open(o.RunDir); err != nil {
+			return nil, err
+		}
 		fd, err := shim.Listen(o.RunDir, consoleSocket, unix.SOCK_STREAM)
 		if err == nil {
 			s.socket = os.NewFile(uintptr(fd), consoleSocket)
@@ -57,8 +61,11 @@ func openStdio(o *shim.Options) (s *stdio, err error) {
 	return s, err
 }
 
-// socketPath is the path of the console socket.
-func (s *stdio) socketPath() string { return s.dir + "/" + consoleSocket }
+// socketPath is the path of the console socket as the runtime gets it. The address of a socket has 107 bytes, and the
+// directory's own path may be longer.
+func (s *stdio) socketPath() string {
+	return fmt.Sprintf("/proc/%d/fd/%d/%s", os.Getpid(), s.dir.Fd(), consoleSocket)
+}
 
 // files are the container's ends.
 func (s *stdio) files() (fds []uintptr) {
@@ -151,6 +158,7 @@ func (s *stdio) close() {
 	if s.socket != nil {
 		s.socket.Close()
 		os.Remove(s.socketPath())
+		s.dir.Close()
 	}
 	for _, f := range []*os.File{s.output, s.fault} {
 		if f != nil {

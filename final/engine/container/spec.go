@@ -56,7 +56,7 @@ func (c *Container) spec(l launch) (*specs.Spec, error) {
 			Namespaces:    namespaces,
 			Resources:     h.Resources.Spec(),
 			CgroupsPath:   "/jocker/" + c.ID,
-			Sysctl:        h.Sysctls,
+			Sysctl:        h.sysctls(l.netns != "" && !strings.HasPrefix(h.NetworkMode, "container:")),
 			MaskedPaths:   maskedPaths,
 			ReadonlyPaths: readonlyPaths,
 		},
@@ -68,6 +68,19 @@ func (c *Container) spec(l launch) (*specs.Spec, error) {
 		return nil, err
 	}
 	return s, c.secure(s)
+}
+
+// sysctls are those asked for; and in a network of the container's own ports below 1024 and ping need no rights, as at Docker.
+// They keep a machine's users from each other, and here is one.
+func (h *HostConfig) sysctls(ownNetwork bool) map[string]string {
+	if !ownNetwork {
+		return h.Sysctls
+	}
+	all := map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+	for name, value := range h.Sysctls {
+		all[name] = value
+	}
+	return all
 }
 
 // secure adds what --security-opt and --privileged say.
@@ -261,9 +274,14 @@ func (c *Container) mounts(root *inroot.Dir) ([]specs.Mount, error) {
 		taken[m.Destination] = true
 	}
 	for _, name := range []string{"resolv.conf", "hostname", "hosts"} {
-		if !taken["/etc/"+name] {
-			all = append(all, specs.Mount{Destination: "/etc/" + name, Type: "bind", Source: c.Dir() + "/" + name, Options: []string{"rbind", "rprivate"}})
+		if taken["/etc/"+name] {
+			continue
 		}
+		mount := specs.Mount{Destination: "/etc/" + name, Type: "bind", Source: c.Dir() + "/" + name, Options: []string{"rbind", "rprivate"}}
+		if h.ReadonlyRootfs {
+			mount.Options = append(mount.Options, "ro")
+		}
+		all = append(all, mount)
 	}
 	for path, options := range h.Tmpfs {
 		o := []string{"noexec", "nosuid", "nodev"}

@@ -66,6 +66,9 @@ func findUser(root *inroot.Dir, text string, groups []string) (user specs.User, 
 			}
 		}
 	}
+	// The own group is listed as well: or a program that a setgid bit gave another could leave the own one behind, and a file that
+	// is closed to just this group would be open to it (CVE-2022-36109).
+	user.AdditionalGids = append([]uint32{user.GID}, user.AdditionalGids...)
 	for _, g := range groups {
 		gid, err := findGroup(group, g)
 		if err != nil {
