@@ -51,6 +51,13 @@ func newHost(t *testing.T) *host {
 		}
 		leases, _ := filepath.Glob(state + "/network/10.*")
 		require.Empty(t, leases, "addresses were not given back")
+		require.Eventually(t, func() bool { left, _ := os.ReadDir(root + "/tmp"); return len(left) == 0 }, labtest.Scale(5*time.Second), 10*time.Millisecond, "tmp is not empty")
+		for _, pattern := range []string{"/sys/fs/cgroup/jocker", "/sys/fs/cgroup/*/jocker"} { // the parent, which stays; others may be using it
+			dirs, _ := filepath.Glob(pattern)
+			for _, dir := range dirs {
+				syscall.Rmdir(dir)
+			}
+		}
 	})
 	h.ok("init-image")
 	return h

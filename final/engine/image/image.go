@@ -37,6 +37,11 @@ var ErrNotFound = errors.New("No such image")
 
 // Find returns the image with this name, ID, or beginning of an ID.
 func (s *Store) Find(name string) (*Image, error) {
+	lock, err := s.Share() // or its blobs may go between the look into the index and that at them
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
 	index, err := s.readIndex()
 	if err != nil {
 		return nil, err
@@ -140,6 +145,11 @@ func (img *Image) Check() error {
 
 // List returns all images, the youngest first.
 func (s *Store) List() ([]*Image, error) {
+	lock, err := s.Share()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
 	index, err := s.readIndex()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,8 +68,8 @@ func (h *Hierarchy) create(systemd bool, first int) error {
 		h.enable(parent)
 	}
 	err := unix.Mkdir(dir, 0o755)
-	if err == unix.ENOENT {
-		if err = h.createAbove(parent); err != nil {
+	for tries := 0; err == unix.ENOENT && tries < 10; tries++ { // somebody who tidies up may remove an empty parent in between
+		if err := h.createAbove(parent); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENODEV) {
 			return err
 		}
 		err = unix.Mkdir(dir, 0o755)

@@ -121,6 +121,34 @@ func TestCreateUndoes(t *testing.T) {
 	require.NoDirExists(t, g.Hierarchies[0].Dir())
 }
 
+// A parent that is empty may be removed by somebody who tidies up, at any moment.
+func TestParentComesAndGoes(t *testing.T) {
+	parent := fmt.Sprintf("/cgroup-test-parent-%d", os.Getpid())
+	stop, done := make(chan bool), make(chan bool)
+	above, err := Locate(parent, "unused")
+	require.NoError(t, err)
+	go func() {
+		defer close(done)
+		for tidy := true; tidy; {
+			for i := range above.Hierarchies {
+				syscall.Rmdir(above.Hierarchies[i].Dir())
+			}
+			select {
+			case <-stop:
+				tidy = false
+			default:
+			}
+		}
+	}()
+	defer func() { close(stop); <-done }()
+	for i := 0; i < 100; i++ {
+		g, err := Locate(fmt.Sprintf("%s/%d", parent, i), "unused")
+		require.NoError(t, err)
+		require.NoError(t, g.Create())
+		require.NoError(t, g.Delete())
+	}
+}
+
 // Signals reach every process of a container, also those in cgroups that it has made itself, and Delete removes all.
 func TestKill(t *testing.T) {
 	g := create(t)
