@@ -136,12 +136,12 @@ func TestParentComesAndGoes(t *testing.T) {
 			select {
 			case <-stop:
 				tidy = false
-			default:
+			case <-time.After(time.Millisecond):
 			}
 		}
 	}()
 	defer func() { close(stop); <-done }()
-	for i := 0; i < 100; i++ {
+	for i := 0; i < 300; i++ {
 		g, err := Locate(fmt.Sprintf("%s/%d", parent, i), "unused")
 		require.NoError(t, err)
 		require.NoError(t, g.Create())
