@@ -140,7 +140,7 @@ func (w *walk) lead(c labtest.Cmd, init, first, killAt int, victim string) (stop
 					killed = true
 				}
 			}
-			born = born || s.what == "start init in its namespaces"
+			born = born || s.stage == "init"
 			stops = append(stops, s)
 			s.goOn()
 		case <-time.After(200 * time.Microsecond):
@@ -320,16 +320,17 @@ func TestKilledAtEachStep(t *testing.T) {
 					return stops, killed
 				}
 				whole, _ := once(-1)
-				kills, started := 0, time.Now()
+				kills, tries, started := 0, 0, time.Now()
 				for n := range whole {
 					if os.Getenv("LABTEST_FULL") == "" && n > 0 && whole[n].stage == whole[n-1].stage {
 						continue
 					}
+					tries++
 					if _, killed := once(n); killed {
 						kills++
 					}
 				}
-				require.Positive(t, kills)
+				require.GreaterOrEqual(t, kills, tries-3, "before the first steps there is no init yet")
 				t.Logf("killed %d times at %d steps in %v", kills, len(whole), time.Since(started).Round(time.Millisecond))
 			})
 		}
