@@ -5,15 +5,15 @@
 // controllers, and a hybrid host has both versions at once. The kernel tells where they are:
 // /proc/self/mountinfo lists every mount that this process sees, one a line.
 //
-//	-m        memory  \                  / limitV1: memory.limit_in_bytes, cpu.shares, cpuset.cpus
+//	-m        memory  \                  / v1: memory.limit_in_bytes, cpu.shares, cpuset.cpus
 //	-cpushare cpu      > a subsystem each
-//	-cpuset   cpuset  /                  \ limitV2: memory.max, cpu.weight, cpuset.cpus
+//	-cpuset   cpuset  /                  \ v2: memory.max, cpu.weight, cpuset.cpus
 //
 // So the container is in as many cgroups as its controllers have hierarchies: in one on v2, in up
 // to three on v1. For the rest the lab is lab03.
 //
 // New in this lab: mountinfo.go finds the hierarchies, subsystem.go knows the limits of each
-// controller. cgroup.go makes one cgroup for each of them.
+// controller. cgroup.go makes a cgroup in each hierarchy that is needed.
 //
 // Further reading: proc_pid_mountinfo(5), cgroups(7), cpuset(7),
 // https://docs.kernel.org/admin-guide/cgroup-v2.html#controllers
