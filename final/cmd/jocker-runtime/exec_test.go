@@ -123,6 +123,34 @@ func TestTerminal(t *testing.T) {
 	require.Equal(t, 4, p.Wait())
 }
 
+// No process of the container gets hold of the host's /dev/null, whose mode and owner its root could change.
+func TestNull(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	running(t, r, "box", func(s *specs.Spec) { s.Root.Readonly = false })
+	exec := func(script string) labtest.Result {
+		c := r.Cmd("exec", "box", "sh", "-c", script)
+		c.Stdin = nil // /dev/null
+		return c.Run(t)
+	}
+	require.Equal(t, "same\n", ok(t, exec("test /proc/self/fd/0 -ef /dev/null && echo same && chmod 600 /proc/self/fd/0")).Stdout)
+	host, err := os.Stat("/dev/null")
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o666), host.Mode().Perm())
+
+	for cause, script := range map[string]string{
+		`open("/dev/null", O_RDWR|O_NOFOLLOW): no such file or directory (ENOENT): `:              "rm /dev/null",
+		`open("/dev/null", O_RDWR|O_NOFOLLOW): too many levels of symbolic links (ELOOP): `:       "ln -s zero /dev/null",
+		`open("/dev/null", O_RDWR|O_NOFOLLOW): it is not the null device: `:                       "rm -f /dev/null; cp /proc/self/status /dev/null",
+		`open("/dev/null", O_RDWR|O_NOFOLLOW): it is not the null device: the host's is not for `: "rm -f /dev/null; mkfifo /dev/null; test -p /dev/null",
+	} {
+		ok(t, r.Run(t, "exec", "box", "sh", "-c", "rm -f /dev/null; "+script))
+		result := exec("true")
+		require.Equal(t, 1, result.Code, result)
+		require.Contains(t, result.Stderr, cause)
+	}
+}
+
 const nobody = 65534
 
 // ofNobody makes a bundle for an ordinary user.

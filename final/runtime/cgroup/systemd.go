@@ -26,6 +26,30 @@ type Unit struct {
 	Name  string `json:"name"`  // "docker-abc.scope"
 	Slice string `json:"slice"` // "system.slice"
 	User  bool   `json:"user"`  // of the user's own manager
+
+	Properties map[string]string `json:"properties,omitempty"` // that config.json's annotations add
+}
+
+// PropertyPrefix begins the name of an annotation that is a property of the unit, as in runc: with "org.systemd.property.TimeoutStopUSec"
+// an engine says how long systemd waits for the container at a shutdown.
+const PropertyPrefix = "org.systemd.property."
+
+// Annotate takes over what annotations say of the unit. Names are checked; values are, when systemd is asked for the unit.
+func (u *Unit) Annotate(annotations map[string]string) error {
+	for _, key := range keys(annotations) {
+		name, ok := strings.CutPrefix(key, PropertyPrefix)
+		if !ok {
+			continue
+		}
+		if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" || name == "" {
+			return fmt.Errorf("annotation %q: the name of a systemd property has letters only, as org.systemd.property.TimeoutStopUSec", key)
+		}
+		if u.Properties == nil {
+			u.Properties = map[string]string{}
+		}
+		u.Properties[name] = annotations[key]
+	}
+	return nil
 }
 
 // helperName is the command that talks to systemd, in the same directory as the runtime.

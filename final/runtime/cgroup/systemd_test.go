@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,16 @@ func TestUnit(t *testing.T) {
 	} {
 		_, err := LocateSystemd(path, "box")
 		require.EqualError(t, err, want)
+	}
+}
+
+func TestAnnotate(t *testing.T) {
+	u := &Unit{}
+	require.NoError(t, u.Annotate(map[string]string{"org.systemd.property.TimeoutStopUSec": "uint64 5", "org.example": "x"}))
+	require.Equal(t, map[string]string{"TimeoutStopUSec": "uint64 5"}, u.Properties)
+	for _, name := range []string{"", "Timeout Stop", "A.B", "A=1\n"} {
+		require.EqualError(t, u.Annotate(map[string]string{PropertyPrefix + name: "true"}),
+			fmt.Sprintf("annotation %q: the name of a systemd property has letters only, as org.systemd.property.TimeoutStopUSec", PropertyPrefix+name))
 	}
 }
 

@@ -151,6 +151,9 @@ func (c *creation) plan() error {
 		path = "/" + o.ID
 	}
 	group, err := locate(path, o.ID)
+	if err == nil && o.Systemd {
+		err = group.Unit.Annotate(spec.Annotations)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (p *Init) findUser() step.Step {
 
 // stdio gives standard input, output and error to the user, so that a program may open /dev/stdout
 // or /proc/self/fd/1 by its path. They were made outside: a pipe of the engine, a terminal. Devices
-// stay whose they are, but for terminals; so does what the user namespace may not touch.
+// stay whose they are, but for terminals; so does what the user namespace may not touch. The host's null device is exchanged.
 func (p *Init) stdio() step.Step {
 	return do("identity", 0,
 		func() (string, string) {
@@ -43,6 +43,12 @@ func (p *Init) stdio() step.Step {
 						continue // closed by who called the runtime
 					}
 					return fail.Call(fmt.Sprintf("fstat(%d)", fd), err, "")
+				}
+				if p.c.Exec && isNull(&st) {
+					if err := ownNull(fd); err != nil {
+						return err
+					}
+					continue
 				}
 				if st.Uid == uid || st.Mode&unix.S_IFMT == unix.S_IFCHR && !isTerminal(fd) {
 					continue

@@ -2,6 +2,7 @@ package process
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // identityFields are the lines of /proc/PID/status that say who a process is and what it may do.
@@ -173,6 +175,8 @@ func TestExecUser(t *testing.T) {
 		"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nweb:x:1001:1002:Web:/srv/web:/bin/sh\n",
 		"etc/group":  "root:x:0:\nstaff:x:50:nobody,web\nwebs:x:1002:\n",
 	})
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "dev"), 0o755)) // in place of the host's, which is the child's standard input
+	require.NoError(t, unix.Mknod(filepath.Join(root, "dev/null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
 	for request, want := range map[string]string{
 		"web":       "uid=1001(web) gid=1002(webs) groups=50(staff),1002(webs)\nHOME=/srv/web\n",
 		"web:staff": "uid=1001(web) gid=50(staff) groups=50(staff)\nHOME=/srv/web\n",

@@ -6,6 +6,8 @@
 // runtime writes the files besides, for there are limits that systemd doesn't know. Delegate=yes says that what is
 // below the scope is the container's business.
 //
+// An engine may have properties of its own for the scope: it writes them as annotations into config.json (annotations.go).
+//
 // Only the command jocker-systemd links this package: see ../systemd.go.
 //
 // Sources: org.freedesktop.systemd1(5), systemd.resource-control(5), and "Control Group APIs and Delegation" of systemd's documentation.

@@ -20,6 +20,10 @@ const patience = 30 * time.Second
 func Do(r *cgroup.Request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	more, err := Annotated(r.Unit.Properties)
+	if err != nil {
+		return err
+	}
 	conn, err := connect(ctx, r.Unit.User)
 	if err != nil {
 		return err
@@ -27,7 +31,7 @@ func Do(r *cgroup.Request) error {
 	defer conn.Close()
 	switch r.Do {
 	case "start":
-		return start(ctx, conn, r)
+		return start(ctx, conn, r, more)
 	case "set":
 		list, err := Properties(r.Resources, r.V2, true)
 		if err != nil || len(list) == 0 {
@@ -60,8 +64,8 @@ func connect(ctx context.Context, user bool) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// start makes the scope, and waits until it is there.
-func start(ctx context.Context, conn *dbus.Conn, r *cgroup.Request) error {
+// start makes the scope, with more properties than ours, and waits until it is there.
+func start(ctx context.Context, conn *dbus.Conn, r *cgroup.Request, more []dbus.Property) error {
 	list := []dbus.Property{
 		dbus.PropDescription(r.Description),
 		dbus.PropSlice(r.Unit.Slice),
@@ -80,7 +84,7 @@ func start(ctx context.Context, conn *dbus.Conn, r *cgroup.Request) error {
 	if err != nil {
 		return err
 	}
-	list = append(list, limits...)
+	list = append(append(list, limits...), more...) // the later counts, of two for one name
 
 	err = startOnce(ctx, conn, r.Unit.Name, list)
 	if named(err, "org.freedesktop.systemd1.UnitExists") {
