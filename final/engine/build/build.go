@@ -271,7 +271,7 @@ func (b *builder) do(s *stage, c instructions.Command) error {
 	return err
 }
 
-// workdir carries out WORKDIR: the directory is made if it is missing.
+// workdir carries out WORKDIR: the directory is made if it is missing, for the image's user.
 func (b *builder) workdir(s *stage, c *instructions.WorkdirCommand) error {
 	s.config.Config.WorkingDir = s.inWorkdir(c.Path)
 	dir := s.config.Config.WorkingDir
@@ -281,11 +281,11 @@ func (b *builder) workdir(s *stage, c *instructions.WorkdirCommand) error {
 	}
 	return b.step(s, "WORKDIR "+dir, nil, func(_ *output) (*container.Container, error) {
 		return b.change(s, func(root *inroot.Dir) error {
-			made, err := root.MkdirAll(dir)
-			if err == nil {
-				made.Close()
+			uid, gid, err := container.Owner(root, s.config.Config.User)
+			if err != nil {
+				return fmt.Errorf("USER %s: %w", s.config.Config.User, err)
 			}
-			return err
+			return makeDirs(root, dir, int(uid), int(gid))
 		})
 	})
 }

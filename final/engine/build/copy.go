@@ -215,7 +215,10 @@ func (w *writer) put(e *entry, at string) error {
 
 // place opens the directory that a path is in, and removes what has the path's last name, unless that is a directory.
 func (w *writer) place(at string) (parent *inroot.Dir, name string, err error) {
-	if parent, name, err = w.root.Parent(at, true); err != nil {
+	if err = makeDirs(w.root, path.Dir(at), w.uid, w.gid); err != nil {
+		return nil, "", err
+	}
+	if parent, name, err = w.root.Parent(at, false); err != nil {
 		return nil, "", err
 	}
 	if err = unix.Unlinkat(parent.FD(), name, 0); err != nil && err != unix.ENOENT {
@@ -234,7 +237,10 @@ func (w *writer) directory(e *entry, at string) error {
 		f.Close()
 		return nil
 	}
-	parent, name, err := w.root.Parent(at, true)
+	if err := makeDirs(w.root, path.Dir(at), w.uid, w.gid); err != nil {
+		return err
+	}
+	parent, name, err := w.root.Parent(at, false)
 	if err != nil {
 		return err
 	}
@@ -246,6 +252,31 @@ func (w *writer) directory(e *entry, at string) error {
 	made.to = at
 	w.made = append(w.made, made)
 	return w.own(parent, name, e)
+}
+
+// makeDirs makes a directory and those above it that are missing, for an owner, or root if that is negative.
+func makeDirs(root *inroot.Dir, at string, uid, gid int) error {
+	if f, err := root.OpenFile("./"+at, unix.O_PATH|unix.O_DIRECTORY, 0); err == nil {
+		f.Close()
+		return nil
+	}
+	if up := path.Dir(at); up != at {
+		if err := makeDirs(root, up, uid, gid); err != nil {
+			return err
+		}
+	}
+	made, err := root.MkdirAll(at)
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	if uid < 0 {
+		return nil
+	}
+	if err := unix.Fchownat(made.FD(), "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
+		return fail.Call("fchownat("+at+")", err, "")
+	}
+	return nil
 }
 
 // file writes a regular file.

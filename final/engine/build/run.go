@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"golang.org/x/sys/unix"
 
 	"jocker/final/engine/container"
@@ -113,7 +114,7 @@ func (s *stage) script(c instructions.ShellDependantCmdLine) (args []string, fil
 	if first.Chomp {
 		data = chomp(data)
 	}
-	if len(c.Files) == 1 && len(c.CmdLine) == 1 && strings.HasPrefix(strings.TrimLeft(c.CmdLine[0], "0123456789"), "<<") {
+	if len(c.CmdLine) == 1 && parser.MustParseHeredoc(c.CmdLine[0]) != nil { // no other word
 		if strings.HasPrefix(data, "#!") {
 			first.Data = data
 			return []string{scripts + first.Name}, []instructions.ShellInlineFile{first}
