@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // targetBecomesLink: CVE-2021-30465, CVE-2024-45310.
@@ -78,17 +79,35 @@ func (a *arena) noDev() (bundle, root string) {
 	return a.bundle("true", func(s *specs.Spec) { s.Mounts = without(s.Mounts, "/dev") })
 }
 
-// imageDevice has no number, for nobody got it so wrong: the image itself brings a device file, of the host's memory or disk.
+// imageDevice has no number, for nobody got it so wrong: the image itself brings a device file, of the host's disk or what makes disks.
 // A file is no right. What a process may open is up to the device cgroup: a list of rules on cgroup v1, a program for the kernel's BPF
-// machine on v2 (cgroup/devices). Leave out the step "limit the devices", and the attack succeeds.
+// machine on v2 (cgroup/devices). Leave out the step "limit the devices" (on v1, the write in cgroup/device.go), and the attack succeeds.
 func imageDevice(a *arena) string {
-	bundle, root := a.bundle("head -c 1 /memory >/dev/null && echo read; head -c 1 /zero | od -An -tx1", nil)
-	mknod(a.t, root+"/memory", 1, 11) // /dev/kmsg: it can be read without harm, and says what the host's kernel does
+	bundle, root := a.bundle("(: </device) && echo opened; head -c 1 /zero | od -An -tx1", nil)
+	name := hostDevice(a, root+"/device")
 	mknod(a.t, root+"/zero", 1, 5)
 	r := a.runtime.RunBundle(a.t, "victim", bundle)
 	require.Contains(a.t, r.Stdout, "00", "a device that is allowed can be used")
-	if strings.Contains(r.Stdout, "read\n") {
-		return "the host's kernel log"
+	if strings.Contains(r.Stdout, "opened") {
+		return "the host's " + name
 	}
+	require.Contains(a.t, r.Stderr, "Operation not permitted", r)
 	return ""
+}
+
+// hostDevice makes a device file that can be opened on this machine, and by no container.
+func hostDevice(a *arena, path string) (name string) {
+	for _, d := range []struct {
+		name               string
+		kind, major, minor uint32
+	}{{"disk", unix.S_IFBLK, 254, 0}, {"disk", unix.S_IFBLK, 8, 0}, {"loop-control", unix.S_IFCHR, 10, 237}, {"fuse", unix.S_IFCHR, 10, 229}} {
+		os.Remove(path)
+		require.NoError(a.t, unix.Mknod(path, d.kind|0o666, int(unix.Mkdev(d.major, d.minor))))
+		name = d.name
+		if f, err := os.Open(path); err == nil {
+			f.Close()
+			return name
+		}
+	}
+	return name // without a driver it is refused for the same reason
 }
