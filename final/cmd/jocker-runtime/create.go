@@ -17,13 +17,20 @@ func createFlags(g *global, f *flag.FlagSet) *container.Options {
 	f.BoolVar(&o.NoNewKeyring, "no-new-keyring", false, "leave the container in the caller's session keyring")
 	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "hand `N` more file descriptors to the container, from 3 on")
 	var explain, dry bool
+	var to string
 	f.BoolVar(&explain, "explain", false, "print each step as it is made")
+	f.StringVar(&to, "explain-to", "", "as --explain, but the steps are added to a file: standard error may be the container's")
 	f.BoolVar(&dry, "dry-run", false, "print the steps, and make none")
 	o.Explaining = func() *container.Explain {
-		if !explain && !dry {
+		if !explain && !dry && to == "" {
 			return nil
 		}
 		w := os.Stderr
+		if to != "" {
+			if f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err == nil {
+				w = f // closed by our end
+			}
+		}
 		if dry {
 			w = os.Stdout // it is what was asked for
 		}

@@ -37,8 +37,9 @@ type container struct {
 
 // up creates and starts the container.
 func (c *container) up() (err error) {
+	done := c.explain("make pipes for standard input, output and error, or a socket for the terminal", "pipe2(O_CLOEXEC)")
 	io, err := openStdio(c.Options)
-	if err != nil {
+	if done(); err != nil {
 		return err
 	}
 	c.io.Store(io)
@@ -47,6 +48,10 @@ func (c *container) up() (err error) {
 	if c.TTY {
 		args = append(args, "--console-socket", io.socketPath())
 	}
+	if c.Explain != "" && strings.HasSuffix(c.Runtime, "/jocker-runtime") {
+		args = append(args, "--explain-to", c.Explain)
+	}
+	c.explain("execute the runtime: create; init gets ready, and waits", "execve(\""+c.Runtime+"\")")()
 	if err = c.runtime(io.files(), append(args, c.ID)...); err != nil {
 		return err
 	}
@@ -67,9 +72,12 @@ func (c *container) up() (err error) {
 	if err = c.save(); err != nil { // if we are killed, others know that there is a process
 		return err
 	}
+	done = c.explain("execute the runtime: start; init lets go of what it still has, and becomes the program", "execve(\""+c.Runtime+"\"); in the container: execve(PROGRAM)")
 	if err = c.runtime(nil, "start", c.ID); err != nil {
 		return err
 	}
+	done()
+	c.Explain = "" // one start is enough
 	c.state.Status, c.state.Error = shim.Running, ""
 	c.state.ExitCode, c.state.OOMKilled, c.state.KilledBy = 0, false, ""
 	c.state.StartedAt, c.state.FinishedAt = time.Now(), time.Time{}

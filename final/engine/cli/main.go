@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,11 @@ const Version = "0.1.0"
 type app struct {
 	root, state string
 	opened      *container.Store
+	explanation *container.Explanation // of run --explain; nil without it
 }
+
+// begun is when this process did, or a moment later.
+var begun = time.Now()
 
 // store opens the store, once.
 func (a *app) store() (*container.Store, error) {

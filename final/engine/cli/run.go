@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,11 +34,20 @@ func createCommand(a *app) *cobra.Command {
 
 func runCommand(a *app) *cobra.Command {
 	f := &createFlags{}
-	var detach, sigProxy bool
+	var detach, sigProxy, explain bool
 	var keys string
 	c := &cobra.Command{
 		Use: "run [OPTIONS] IMAGE [COMMAND] [ARG...]", Short: "Create and run a new container from an image", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if explain {
+				s, err := a.store()
+				if err != nil {
+					return err
+				}
+				if a.explanation, err = s.Explain(begun); err != nil {
+					return err
+				}
+			}
 			return a.run(f, cmd, args, detach, attachOptions{proxy: sigProxy, keys: keys})
 		},
 	}
@@ -45,6 +55,7 @@ func runCommand(a *app) *cobra.Command {
 	flags.BoolVarP(&detach, "detach", "d", false, "Run container in background and print container ID")
 	flags.BoolVar(&f.o.Host.AutoRemove, "rm", false, "Automatically remove the container when it exits")
 	flags.BoolVar(&sigProxy, "sig-proxy", true, "Proxy received signals to the process")
+	flags.BoolVar(&explain, "explain", false, "Print every step up to the program's first instruction, on standard error")
 	flags.StringVar(&keys, "detach-keys", defaultKeys, "Override the key sequence for detaching a container")
 	f.add(flags)
 	flags.Bool("help", false, "Print usage")
@@ -66,7 +77,9 @@ func (a *app) create(f *createFlags, cmd *cobra.Command, args []string) (*contai
 	if err != nil {
 		return nil, nil, err
 	}
+	looking := time.Now()
 	img, err := a.findImage(s, args[0], f.pull, f.platform)
+	a.explanation.Note(looking, 6, "find the image in the store: index.json, its manifest, its config", "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,6 +158,9 @@ func (a *app) run(f *createFlags, cmd *cobra.Command, args []string, detach bool
 		start.Rows, start.Columns = terminalSize()
 	}
 	conn, err := made.Start(start)
+	if a.explanation != nil {
+		a.explanation.Print(os.Stderr, err != nil)
+	}
 	if err != nil {
 		if f.o.Host.AutoRemove {
 			made.Remove(true) // the shim has done so, if it got that far

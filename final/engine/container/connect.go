@@ -45,14 +45,19 @@ func (c *Container) connect() (r netResult) {
 	switch {
 	case c.networkOwn():
 		var address netip.Addr
-		if address, r.err = c.lease(); r.err != nil {
+		done := c.store.explanation.step(0, "take an address, which is done by making a link with its name", "symlink(network/ADDRESS)")
+		address, r.err = c.lease()
+		if done(); r.err != nil {
 			return r
 		}
 		r.address = address.String()
-		if r.ns, r.err = network.New(c.leases(), c.ID, address); r.err == nil {
+		done = c.store.explanation.step(2, "make a network namespace, and a cable from it to the bridge", "unshare(CLONE_NEWNET); netlink: RTM_NEWLINK veth, RTM_NEWADDR, RTM_NEWROUTE")
+		r.ns, r.err = network.New(c.leases(), c.ID, address)
+		if done(); r.err == nil {
 			r.err = c.publish(address)
 		}
 	case mode == "none":
+		defer c.store.explanation.step(2, "make a network namespace with nothing but lo", "unshare(CLONE_NEWNET)")()
 		r.ns, r.err = network.New(c.leases(), c.ID, netip.Addr{})
 	case isContainer:
 		var pid int

@@ -42,7 +42,9 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 	defer shared.Unlock()
 	c := &Container{ID: newID(), Created: time.Now().UTC(), Name: o.Name, Image: string(img.ID), Manifest: img.Manifest.Digest,
 		Config: o.Config, HostConfig: o.Host, Command: o.Command, store: s}
-	if c.Layers, err = s.Images.Unpack(img); err != nil {
+	done := s.explanation.step(6, "find the image's layers, unpacked; each is unpacked once, for all containers", "")
+	c.Layers, err = s.Images.Unpack(img)
+	if done(); err != nil {
 		return nil, nil, err
 	}
 	if err := c.inherit(img); err != nil {
@@ -56,7 +58,9 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 	if err = c.addMounts(img, o.Mounts); err != nil {
 		return nil, nil, err
 	}
+	done = s.explanation.step(0, "make the container's directory in tmp/, locked, and move it to its place; then it gets a name", "mkdir(2); flock(2); rename(2); symlink(2)")
 	lock, err := c.makeDir()
+	done()
 	if err != nil {
 		return nil, nil, err
 	}

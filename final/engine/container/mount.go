@@ -30,6 +30,7 @@ func (c *Container) inMountNamespace(f func() error) error {
 
 // mountRoot makes the mount name space, and mounts the overlay.
 func (c *Container) mountRoot() error {
+	defer c.store.explanation.step(6, "mount the container's root: its layers, and above them what it changes", "unshare(CLONE_NEWNS); mount(\"overlay\", \"rootfs\")")()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fail.Call("unshare(CLONE_NEWNS)", err, "it takes root (CAP_SYS_ADMIN)")
 	}

@@ -72,9 +72,12 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 		if l.netns, err = c.mountNetwork(got); err != nil {
 			return err
 		}
-		if err := c.prepare(l, got); err != nil {
+		done := c.store.explanation.step(5, "write what the runtime is told: config.json, and the container's hosts and resolv.conf", "")
+		err = c.prepare(l, got)
+		if done(); err != nil {
 			return err
 		}
+		defer c.store.explanation.step(3, "start the shim, which stays with the container", "clone(CLONE_VFORK); execve(\"jocker-shim\")")()
 		return c.startShim(c.shimOptions(runtime, status), theirs)
 	})
 	if got := <-net; err != nil || got.ns != nil {
@@ -154,7 +157,7 @@ func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
 		Root: c.runtimeRoot(runtime),
 		TTY:  c.Config.Tty, Stdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce,
 		Restart: h.RestartPolicy.Name, MaxRetries: h.RestartPolicy.MaximumRetryCount,
-		Name: c.Name, Image: c.Config.Image, Events: string(c.store.Events()), Health: c.shimHealth()}
+		Explain: c.store.explanation.file(), Name: c.Name, Image: c.Config.Image, Events: string(c.store.Events()), Health: c.shimHealth()}
 	signal, patience, err := c.StopWay()
 	if err != nil {
 		signal = unix.SIGTERM // the image has named one that there is not

@@ -24,6 +24,8 @@ type Store struct {
 	Images *image.Store
 	Root   string // of all that lasts: /var/lib/jocker
 	State  string // of what goes with a reboot: /run/jocker
+
+	explanation *Explanation // nil if nobody wants to know
 }
 
 // Open opens the store in the directories root and state, and makes what is missing of them.
@@ -32,7 +34,7 @@ func Open(root, state string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{images, root, state}
+	s := &Store{Images: images, Root: root, State: state}
 	for _, dir := range []string{"containers", "runtime", "network"} {
 		if err := os.MkdirAll(filepath.Join(state, dir), 0o700); err != nil {
 			return nil, err

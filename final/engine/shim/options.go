@@ -26,6 +26,8 @@ type Options struct {
 	MaxRetries int    // of on-failure; 0: no limit
 	Restarts   int    // how often it was restarted before
 
+	Explain string // a file into which the steps of the first start are written; "" if nobody wants to know
+
 	Name   string // of the container, and its image's: for events
 	Image  string
 	Events string // the log of events
@@ -81,6 +83,7 @@ func (o *Options) Args() []string {
 	text("-restart", o.Restart)
 	number("-retries", int64(o.MaxRetries))
 	number("-restarts", int64(o.Restarts))
+	text("-explain", o.Explain)
 	text("-name", o.Name)
 	text("-image", o.Image)
 	text("-events", o.Events)
@@ -109,7 +112,7 @@ func (o *Options) Args() []string {
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
 	texts := map[string]*string{"-id": &o.ID, "-dir": &o.Dir, "-run": &o.RunDir, "-runtime": &o.Runtime, "-root": &o.Root,
-		"-restart": &o.Restart, "-trash": &o.Trash, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
+		"-restart": &o.Restart, "-trash": &o.Trash, "-explain": &o.Explain, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
 	flags := map[string]*bool{"-systemd": &o.Systemd, "-tty": &o.TTY, "-stdin": &o.Stdin, "-stdin-once": &o.StdinOnce}
 	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts,
 		"-stop-signal": &o.StopSignal, "-stop-timeout": &o.StopTimeout, "-health-retries": &o.Health.Retries}
