@@ -118,6 +118,8 @@ func (e *execution) start() error {
 		}
 		defer dir.Close()
 		e.cmd.ExtraFiles = []*os.File{dir}
+		// What ends our session, when somebody has detached and closes the window, is not meant for the program.
+		e.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	} else if !e.o.Detach {
 		e.cmd.Stdout = os.Stdout
 		if e.o.Stdin {
