@@ -12,8 +12,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Validate checks what concerns more than one part of a config.json, or no part in particular. The
-// error is a sentence that begins with the field, such as "linux.namespaces[1].type".
+// Validate checks what concerns more than one part of a config.json, or no part in particular; the packages that
+// do what a part says (namespace, rootfs, process, cgroup, seccomp) check that part, each before anything is done. The
+// error is a sentence that begins with the field, such as "process.env[1]".
 func Validate(s *specs.Spec) error {
 	if err := checkVersion(s.Version); err != nil {
 		return err
@@ -30,7 +31,7 @@ func Validate(s *specs.Spec) error {
 	if err := ValidateProcess(s.Process); err != nil {
 		return fmt.Errorf("process.%w", err)
 	}
-	for _, check := range []func(*specs.Spec) error{checkNamespaces, checkMappings, checkNames, checkMounts, checkPaths, checkSysctl, checkHooks, checkLacking} {
+	for _, check := range []func(*specs.Spec) error{checkNamespaces, checkNames, checkMounts, checkPaths, checkHooks, checkLacking} {
 		if err := check(s); err != nil {
 			return err
 		}
@@ -86,27 +87,9 @@ func ValidateProcess(p *specs.Process) error {
 	return nil
 }
 
-// checkNamespaces checks that each namespace is known, and there once at most.
+// checkNamespaces checks that there is a mount namespace. Package namespace checks what is said of each.
 func checkNamespaces(s *specs.Spec) error {
-	known := []specs.LinuxNamespaceType{specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
-		specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace}
-	seen := map[specs.LinuxNamespaceType]bool{}
-	for i, ns := range s.Linux.Namespaces {
-		is := false
-		for _, k := range known {
-			is = is || k == ns.Type
-		}
-		switch {
-		case !is:
-			return fmt.Errorf("linux.namespaces[%d].type: there is no namespace %q: it is one of pid, network, mount, ipc, uts, user, cgroup and time", i, ns.Type)
-		case seen[ns.Type]:
-			return fmt.Errorf("linux.namespaces[%d].type: %s is there twice", i, ns.Type)
-		case ns.Path != "" && !filepath.IsAbs(ns.Path):
-			return fmt.Errorf("linux.namespaces[%d].path: must be absolute, unlike %q", i, ns.Path)
-		}
-		seen[ns.Type] = true
-	}
-	if !seen[specs.MountNamespace] {
+	if _, has := Namespace(s, specs.MountNamespace); !has {
 		// Everything below would be mounted over the host's files. runc refuses it too, where it notices.
 		return errors.New("linux.namespaces: has no mount namespace: the container's mounts would be the host's")
 	}
@@ -121,28 +104,6 @@ func Namespace(s *specs.Spec, kind specs.LinuxNamespaceType) (specs.LinuxNamespa
 		}
 	}
 	return specs.LinuxNamespace{}, false
-}
-
-func checkMappings(s *specs.Spec) error {
-	user, has := Namespace(s, specs.UserNamespace)
-	maps := len(s.Linux.UIDMappings) + len(s.Linux.GIDMappings)
-	switch {
-	case !has && maps > 0:
-		return errors.New("linux.uidMappings: are for a user namespace, and linux.namespaces has none")
-	case has && user.Path == "" && (len(s.Linux.UIDMappings) == 0 || len(s.Linux.GIDMappings) == 0):
-		return errors.New("linux.uidMappings and gidMappings: a new user namespace needs both: without them nobody is anybody in it")
-	case has && user.Path != "" && maps > 0:
-		return errors.New("linux.uidMappings: the user namespace that is joined has its own already")
-	}
-	if _, has := Namespace(s, specs.TimeNamespace); !has && len(s.Linux.TimeOffsets) > 0 {
-		return errors.New("linux.timeOffsets: are for a time namespace, and linux.namespaces has none")
-	}
-	for clock := range s.Linux.TimeOffsets {
-		if clock != "monotonic" && clock != "boottime" {
-			return fmt.Errorf("linux.timeOffsets: there is no clock %q to be set: it is monotonic or boottime", clock)
-		}
-	}
-	return nil
 }
 
 // checkNames refuses names that would be the host's.
@@ -167,11 +128,7 @@ func checkMounts(s *specs.Spec) error {
 			}
 		}
 	}
-	switch s.Linux.RootfsPropagation {
-	case "", "private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable":
-		return nil
-	}
-	return fmt.Errorf("linux.rootfsPropagation: %q is none of private, slave, shared and unbindable, with or without an r before it", s.Linux.RootfsPropagation)
+	return nil
 }
 
 func checkPaths(s *specs.Spec) error {
@@ -180,41 +137,6 @@ func checkPaths(s *specs.Spec) error {
 			if !filepath.IsAbs(p) {
 				return fmt.Errorf("linux.%s[%d]: must be absolute, unlike %q", field, i, p)
 			}
-		}
-	}
-	for i, d := range s.Linux.Devices {
-		if !filepath.IsAbs(d.Path) {
-			return fmt.Errorf("linux.devices[%d].path: must be absolute, unlike %q", i, d.Path)
-		}
-	}
-	return nil
-}
-
-// checkSysctl lets through what has a namespace of its own, and so is the container's to set. All other
-// files of /proc/sys belong to the whole machine.
-func checkSysctl(s *specs.Spec) error {
-	for name, value := range s.Linux.Sysctl {
-		key := strings.ReplaceAll(name, "/", ".")
-		kind, what := specs.LinuxNamespaceType(""), ""
-		switch {
-		case strings.Contains(key, "..") || strings.HasPrefix(key, ".") || strings.IndexByte(name+value, 0) >= 0:
-			return fmt.Errorf("linux.sysctl: %q is not the name of a sysctl", name)
-		case strings.HasPrefix(key, "net."):
-			kind, what = specs.NetworkNamespace, "network"
-		case strings.HasPrefix(key, "fs.mqueue."), key == "kernel.sem", strings.HasPrefix(key, "kernel.msg"), strings.HasPrefix(key, "kernel.shm"):
-			kind, what = specs.IPCNamespace, "IPC"
-		case key == "kernel.domainname", key == "kernel.hostname":
-			kind, what = specs.UTSNamespace, "UTS"
-			if key == "kernel.hostname" && s.Hostname != "" {
-				return errors.New("linux.sysctl: kernel.hostname: the property hostname sets it already")
-			}
-		case strings.HasPrefix(key, "user."):
-			kind, what = specs.UserNamespace, "user"
-		default:
-			return fmt.Errorf("linux.sysctl: %q is not in a separate kernel namespace: it would change the whole machine", name)
-		}
-		if _, has := Namespace(s, kind); !has {
-			return fmt.Errorf("linux.sysctl: %q is not in a separate kernel namespace: it needs %s among linux.namespaces (%s)", name, kind, what)
 		}
 	}
 	return nil

@@ -90,6 +90,8 @@ func FromSpec(linux *specs.Linux) (*Config, error) {
 	switch {
 	case seen&unix.CLONE_NEWUSER == 0 && len(c.UIDs)+len(c.GIDs) > 0:
 		return nil, fmt.Errorf("linux.uidMappings, linux.gidMappings: there is no user namespace to be mapped; add {\"type\": \"user\"} to linux.namespaces")
+	case c.New&unix.CLONE_NEWUSER == 0 && len(c.UIDs)+len(c.GIDs) > 0:
+		return nil, fmt.Errorf("linux.uidMappings, linux.gidMappings: the user namespace that is joined has its own already; leave them out")
 	case c.New&unix.CLONE_NEWTIME == 0 && len(c.Offsets) > 0:
 		return nil, fmt.Errorf("linux.timeOffsets: only a new time namespace can be given offsets; add {\"type\": \"time\"} to linux.namespaces")
 	}

@@ -43,6 +43,7 @@ func TestFromSpec(t *testing.T) {
 		`linux.namespaces: type "pid" appears twice`:                                                                              {Namespaces: ns("pid", "", "pid", "/x")},
 		`linux.namespaces: the path of type "pid" must be absolute, not "x"`:                                                      {Namespaces: ns("pid", "x")},
 		`linux.uidMappings, linux.gidMappings: there is no user namespace to be mapped; add {"type": "user"} to linux.namespaces`: {UIDMappings: ids(0, 0, 1)},
+		`linux.uidMappings, linux.gidMappings: the user namespace that is joined has its own already; leave them out`:             {Namespaces: ns("user", "/x"), GIDMappings: ids(0, 0, 1)},
 		`linux.timeOffsets: only a new time namespace can be given offsets; add {"type": "time"} to linux.namespaces`:             {TimeOffsets: map[string]specs.LinuxTimeOffset{"boottime": {}}},
 		`linux.timeOffsets: unknown clock "realtime"; a time namespace shifts monotonic and boottime`:                             {Namespaces: ns("time", ""), TimeOffsets: map[string]specs.LinuxTimeOffset{"realtime": {}}},
 		`linux.uidMappings: a new user namespace needs at least one mapping`:                                                      {Namespaces: user},
