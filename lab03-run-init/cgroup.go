@@ -92,7 +92,8 @@ func enable(dir, controller string) error {
 	return nil
 }
 
-// Task 1.2: limit sets the memory limit in bytes (0 sets none) and, unless swap is true, forbids swap.
+// Task 1.2: limit sets the memory limit in bytes and, unless swap is true, forbids swap. With 0 bytes it
+// does nothing.
 //
 // On v2 memory.max takes the limit and memory.swap.max the swap on top of it. On v1
 // memory.limit_in_bytes takes the limit, and memory.memsw.limit_in_bytes the sum of memory and

@@ -48,10 +48,11 @@ cat >"$dir/jocker/offline/README" <<'TEXT'
 A workshop without a network. On each machine, in the folder jocker:
 
   modules    export GOPROXY=file://$PWD/offline/modules GONOSUMDB='*'
-             (only the tools and tests need modules; the labs build from nothing but Go)
+             (the tool behind make start and make check needs them; the labs build from nothing but Go)
   busybox    sudo install offline/busybox /usr/local/bin/busybox, before make rootfs
   packages   sudo dpkg -i offline/packages/*.deb
   box        tar -xf offline/box/NAME.box.tar -C ~/.vagrant.d/boxes, then vagrant up
+             (LAB_BOX=jocker vagrant up, if that is its name; a box in which nothing is installed yet fetches packages then: see WORKSHOP.md)
   Go         isn't in here: https://go.dev/dl, the version that go.mod names or later
 TEXT
 tar -cf "$out" -C "$dir" jocker
