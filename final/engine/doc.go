@@ -48,6 +48,7 @@
 //	    lock                          flock(2): held by a command that changes the container
 //	  names/NAME                      a symlink whose text is the ID; names/ is flock(2)ed while one is taken or given back
 //	  volumes/NAME/_data              a volume
+//	  cache/KEY                       a step of a build: KEY is what was done to what, the text is the manifest that came out
 //	  tmp/                            what is being made; renamed into place when it is whole
 //	  lock                            flock(2): shared while something new refers to images, exclusive while unused blobs go
 //	/run/jocker/                      --state; gone after a reboot, as everything that it tells about
@@ -78,5 +79,6 @@
 //	network     bridge, veth, addresses, NAT, published ports
 //	volume      named directories that outlive containers
 //	registry    pull and push (linked by cmd/jocker-registry only)
+//	build       images from Dockerfiles (linked by cmd/jocker-build only)
 //	cli         the commands, their flags and their output
 package engine

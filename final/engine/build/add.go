@@ -51,7 +51,7 @@ func (b *builder) download(address, checksum string) (i item, digest string, err
 	}
 	defer f.Close()
 	i.file = f.Name()
-	if i.name = base(u.Path); i.name == "/" || i.name == "." {
+	if i.name = path.Base(u.Path); i.name == "/" || i.name == "." {
 		i.name = "index"
 	}
 	h := sha256.New()

@@ -31,10 +31,13 @@
 //	file.go      a Dockerfile as BuildKit's parser sees it; stages, and which of them are needed
 //	words.go     ${VARIABLES}: ARG, ENV, --build-arg
 //	config.go    the instructions that change the image's config
-//	build.go     stages and steps: the loop, the key, the layer
+//	build.go     what to build, and the loop over it
+//	stage.go     FROM: where a stage begins
+//	step.go      a step: the key, the cache, the layer
 //	run.go       RUN
 //	source.go    which files COPY means: wildcards, .dockerignore; their digest
-//	copy.go      COPY and ADD: the files into the container's root
+//	copy.go      COPY and ADD: from where, to whom
+//	write.go     the files into the container's root
 //	add.go       what ADD can besides: archives and addresses
 //	context.go   a context that comes as an archive
 //	progress.go  what is printed

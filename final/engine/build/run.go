@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -157,7 +158,7 @@ func (b *builder) mounts(c *instructions.RunCommand) (list []container.MountPoin
 		case m.Type == instructions.MountTypeSecret:
 			id := m.CacheID
 			if id == "" {
-				id = base(m.Target)
+				id = path.Base(m.Target)
 			}
 			at.Source, at.RW = b.o.Secrets[id], false
 			if at.Source == "" {

@@ -155,7 +155,7 @@ func (t *tree) item(name string) (i item, ok bool, err error) {
 			at++
 		}
 	}
-	i.name = base(name)
+	i.name = path.Base(name)
 	if err := t.add(&i, e, hidden, info); err != nil {
 		return i, false, err
 	}
