@@ -350,7 +350,7 @@ func apply(t *testing.T, files map[string]string, layer []byte) {
 		}
 		line := fmt.Sprintf("%c %04o %d:%d %s", h.Typeflag, h.Mode&0o7777, h.Uid, h.Gid, when)
 		switch h.Typeflag {
-		case tar.TypeReg, tar.TypeRegA:
+		case tar.TypeReg:
 			sum := sha256.New()
 			_, err := io.Copy(sum, r)
 			require.NoError(t, err)

@@ -35,6 +35,7 @@ func (b *builder) configure(s *stage, c instructions.Command) (ok bool, err erro
 	case *instructions.UserCommand:
 		cfg.User = c.User
 	case *instructions.CmdCommand:
+		//lint:ignore SA1019 the image that we begin with may have it, and it isn't true of the new command
 		cfg.Cmd, cfg.ArgsEscaped = s.commandLine(c.ShellDependantCmdLine), false
 		s.ownCmd = true
 	case *instructions.EntrypointCommand:
