@@ -81,7 +81,8 @@
 //	columns      in this block every run of blanks in the output lines stands for any run of blanks
 //	             (for tables whose widths differ between machines, as ps's)
 //	undo         this block removes what the guide has made: if the guide fails or is interrupted, all its undo
-//	             blocks run nevertheless, in a bash of their own in the root directory, whatever they say
+//	             blocks run nevertheless, in a bash of their own in the root directory, whatever they say; and
+//	             before the guide begins as well, for a play that was killed may have left something
 //	slow=60s     the time limit of each command of this block (otherwise 15s; with LAB_SLOW=1 in the
 //	             environment, for emulated machines, ten times as long)
 //

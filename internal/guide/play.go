@@ -84,6 +84,7 @@ func (g *Guide) Play(ctx context.Context, o Options) (report Report, err error) 
 		defer os.RemoveAll(standIns)
 		p.note("%s", note)
 	}
+	g.undo(environment(o.Bin, standIns)) // what is left of a play that was killed would be in the way
 	if p.session, err = newSession(ctx, o.Dir, environment(o.Bin, standIns)); err != nil {
 		return report, err
 	}
@@ -105,8 +106,8 @@ func (g *Guide) Play(ctx context.Context, o Options) (report Report, err error) 
 	return p.report, err
 }
 
-// undo runs the guide's undo blocks after a failure. Most of what they remove was never made, so what they say and how
-// they end doesn't matter.
+// undo runs the guide's undo blocks, before it is played and after a failure. Most of what they remove was never made, so what
+// they say and how they end doesn't matter.
 func (g *Guide) undo(env []string) {
 	var script strings.Builder
 	for _, b := range g.Blocks {
@@ -115,6 +116,9 @@ func (g *Guide) undo(env []string) {
 				script.WriteString(c.Text + "\n")
 			}
 		}
+	}
+	if script.Len() == 0 {
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), slowly(10*time.Second))
 	defer cancel()

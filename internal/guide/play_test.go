@@ -223,6 +223,14 @@ func TestUndo(t *testing.T) {
 			require.NoDirExists(t, made)
 		})
 	}
+	t.Run("left by a play that was killed", func(t *testing.T) {
+		require.NoError(t, os.Mkdir(made, 0o755))
+		g, err := Parse("guide.md", strings.NewReader(strings.ReplaceAll(blocks("true"), "[exit 1]\n", "rmdir: failed to remove '/nowhere/at/all': No such file or directory\n[exit 1]\n")))
+		require.NoError(t, err)
+		_, err = g.Play(context.Background(), Options{Dir: t.TempDir()})
+		require.NoError(t, err)
+		require.NoDirExists(t, made)
+	})
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
