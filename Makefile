@@ -5,7 +5,7 @@
 # the targets marked * copy the folder into the VM and run there. HOST=1 keeps them on this machine.
 #
 # Variables: LAB=03 (which lab), EX=reap (which extra exercise of it), TASK=2 (which task: hint, solution),
-#            AGAIN=1 (start: begin anew), FROM=03 TO=04 (diff), WORD=pivot_root (explain), YES=1 and ALL=1 (reset),
+#            AGAIN=1 (start: begin anew), JSON=1 (check, for machines), FROM=03 TO=04 (diff), WORD=pivot_root (explain), YES=1 and ALL=1 (reset),
 #            DIR=submissions (grade), GUIDE=zh-CN (the guide's language), HOST=1,
 #            TARBALL=busybox.tar (rootfs), CMD="..." and LAYOUT=v1|hybrid|v2 (vm),
 #            RUN=REGEXP and V=1 (test: only some tests; all their output),
@@ -64,7 +64,7 @@ endif
 ifeq ($(WHERE),vm)
 
 $(IN_VM):
-	@sh internal/make/in-vm.sh $@ $(foreach v,LAB EX TASK AGAIN FROM TO WORD YES ALL DIR GUIDE TARBALL RUN V LAB_SLOW,$(if $($v),'$v=$($v)'))
+	@sh internal/make/in-vm.sh $@ $(foreach v,LAB EX TASK AGAIN JSON FROM TO WORD YES ALL DIR GUIDE TARBALL RUN V LAB_SLOW,$(if $($v),'$v=$($v)'))
 
 else
 
@@ -110,7 +110,7 @@ start: need-build bin/lab
 
 check: need-lab bin/lab
 	@$(if $(filter 06,$(N)),$(if $(EX),,$(RUN_AS_ROOT) bin/lab rootfs >/dev/null))
-	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab check $(N) $(EX)
+	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab check $(if $(JSON),-json) $(N) $(EX)
 
 hint solution: need-build bin/lab
 	@bin/lab $@ $(N) $(EX) $(TASK)

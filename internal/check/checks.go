@@ -64,8 +64,11 @@ func (w *world) bad(r *result) *Finding {
 	return nil
 }
 
-// what is the command line, without the scripts in it.
+// what is the command line, without the scripts in it, or the call of a function.
 func (r *result) what() string {
+	if r.call != "" {
+		return r.call + "()"
+	}
 	var words []string
 	for _, a := range r.Args {
 		if a == "" || strings.ContainsAny(a, " \n\x00") || len(a) > 60 {

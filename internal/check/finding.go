@@ -25,7 +25,7 @@ func finding(name, observed, expected, meaning, see string) *Finding {
 
 // with adds what the program wrote, and what the errors in it mean.
 func (f *Finding) with(r *result) *Finding {
-	f.Output, f.Whole = lastLines(r.Stderr, 6), !r.probed
+	f.Output, f.Whole = lastLines(r.Stderr, 6), r.call == ""
 	f.Explain = Explain(r.Stderr)
 	return f
 }

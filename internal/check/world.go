@@ -116,10 +116,10 @@ type result struct {
 	Renamed        string        // the new name of the "host"
 	Left           []string      // processes
 	LeftCgroups    []string
-	Forks          bool // it hit the limit of processes
-	Copies         int  // how many processes there were when it had to be killed
-	Private        bool // it made the mounts outside private
-	probed         bool // it called one function, and not the whole program
+	Forks          bool   // it hit the limit of processes
+	Copies         int    // how many processes there were when it had to be killed
+	Private        bool   // it made the mounts outside private
+	call           string // the function that was called, if it was not the whole program
 }
 
 // scale lengthens a time limit for slow machines.
@@ -143,7 +143,7 @@ func (w *world) probe(c command, into any, call string, args ...string) *result 
 	c.Args = append(append(slices.Clone(c.By), w.Exercise), args...)
 	c.Env = append(c.Env, "LAB_PROBE="+call)
 	r := w.run(c)
-	r.probed = true
+	r.call = call
 	const mark = "\x00probe:"
 	before, answer, ok := strings.Cut(r.Stdout, mark)
 	if ok {
