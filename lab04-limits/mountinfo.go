@@ -40,7 +40,7 @@ func unescape(s string) string {
 
 // Task 4.2: find finds the mounted hierarchy of a controller in the text of /proc/self/mountinfo.
 //
-// Take the first mount whose root is "/" (another shows only a part of the tree) and
+// Return the mount point of the first mount whose root is "/" (another shows only a part of the tree) and
 // which is either of type cgroup with the controller among its super options: that is v1; or of
 // type cgroup2 with the controller among those that enabled(mount point) returns: that is v2.
 // A hybrid host has both, and each controller in one of them.
