@@ -146,7 +146,10 @@ func TestInterchange(t *testing.T) {
 		return zero(t, c.Run(t))
 	}
 	docker := func(args ...string) string { t.Helper(); return zero(t, p.Docker(t, args...)) }
-	podman := func(args ...string) string { t.Helper(); return zero(t, p.PodmanCmd(append([]string{"--runtime", "runc"}, args...)...).Run(t)) }
+	podman := func(args ...string) string {
+		t.Helper()
+		return zero(t, p.PodmanCmd(append([]string{"--runtime", "runc"}, args...)...).Run(t))
+	}
 	labtest.Until(t, "the registry answers", func() bool { return p.Cmd("busybox", "wget", "-qO-", "http://"+address+"/v2/").Run(t).Code == 0 })
 
 	jocker("run", "--name", "base", "--network", "none", "busybox", "sh", "-c", "echo new >/new; rm -r /etc/group /var; mkdir /var; chown 5:6 /new")

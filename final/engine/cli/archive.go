@@ -119,6 +119,9 @@ func importCommand(a *app) *cobra.Command {
 				}
 				name = ref.String()
 			}
+			if message == "" {
+				message = "Imported from " + args[0]
+			}
 			config := image.RunConfig{}
 			config.Env = []string{image.DefaultPath}
 			if err := container.Change(&config, changes); err != nil {

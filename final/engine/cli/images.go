@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"path"
 	"strings"
 	"time"
 
@@ -17,9 +17,17 @@ import (
 func imagesCommand(a *app) *cobra.Command {
 	var all, quiet, noTrunc, digests bool
 	var format string
+	var filters []string
 	c := &cobra.Command{Use: "images [OPTIONS] [REPOSITORY[:TAG]]", Short: "List images", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			if len(args) > 0 {
+				filters = append(filters, "reference="+args[0])
+			}
+			f, err := readImageFilter(s.Images, filters)
 			if err != nil {
 				return err
 			}
@@ -28,7 +36,8 @@ func imagesCommand(a *app) *cobra.Command {
 				return err
 			}
 			t := &table{format: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", headers: []string{"Repository=REPOSITORY",
-				"Tag=TAG", "ID=IMAGE ID", "CreatedSince=CREATED", "CreatedAt=CREATED AT", "Size=SIZE", "Digest=DIGEST"}}
+				"Tag=TAG", "ID=IMAGE ID", "CreatedSince=CREATED", "CreatedAt=CREATED AT", "Size=SIZE", "Digest=DIGEST", "Containers=CONTAINERS",
+				"SharedSize=SHARED SIZE", "UniqueSize=UNIQUE SIZE", "VirtualSize=SIZE"}}
 			if digests {
 				t.format = "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 			}
@@ -36,7 +45,7 @@ func imagesCommand(a *app) *cobra.Command {
 				t.format = "{{.ID}}"
 			}
 			for _, img := range list {
-				t.rows = append(t.rows, imageRows(s.Images, img, args, noTrunc)...)
+				t.rows = append(t.rows, imageRows(s.Images, img, f, noTrunc)...)
 			}
 			return t.print(os.Stdout, format)
 		}}
@@ -46,36 +55,124 @@ func imagesCommand(a *app) *cobra.Command {
 	f.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
 	f.BoolVar(&digests, "digests", false, "Show digests")
 	f.StringVar(&format, "format", "", "Format output using a custom template")
+	f.StringArrayVarP(&filters, "filter", "f", nil, "Filter output: dangling, label, before, since, until, reference")
 	return c
 }
 
+// An imageFilter is what --filter says.
+type imageFilter struct {
+	byKey         map[string][]string
+	before, since time.Time // when zero, any time
+}
+
+func readImageFilter(s *image.Store, filters []string) (*imageFilter, error) {
+	f := &imageFilter{}
+	var err error
+	if f.byKey, err = parseFilters(filters, "dangling", "label", "before", "since", "until", "reference"); err != nil {
+		return nil, err
+	}
+	if f.before, err = before(f.byKey["until"]); err != nil {
+		return nil, err
+	}
+	for key, limit := range map[string]*time.Time{"before": &f.before, "since": &f.since} {
+		for _, name := range f.byKey[key] {
+			img, err := s.Find(name)
+			if err != nil {
+				return nil, err
+			}
+			if img.Config.Created != nil {
+				*limit = *img.Config.Created
+			}
+		}
+	}
+	for _, pattern := range f.byKey["reference"] {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, fmt.Errorf("invalid filter 'reference=%s': %w", pattern, err)
+		}
+	}
+	for _, v := range f.byKey["dangling"] {
+		if v != "true" && v != "false" && v != "1" && v != "0" {
+			return nil, fmt.Errorf("invalid filter 'dangling=%s': it is true or false", v)
+		}
+	}
+	return f, nil
+}
+
+// image says whether an image fits, whatever its names.
+func (f *imageFilter) image(img *image.Image) bool {
+	for _, want := range f.byKey["label"] {
+		if !hasLabel(img.Config.Config.Labels, want) {
+			return false
+		}
+	}
+	for _, v := range f.byKey["dangling"] {
+		if (v == "true" || v == "1") != (len(img.Names) == 0) {
+			return false
+		}
+	}
+	made := time.Time{}
+	if img.Config.Created != nil {
+		made = *img.Config.Created
+	}
+	return (f.before.IsZero() || made.Before(f.before)) && (f.since.IsZero() || made.After(f.since))
+}
+
+// name says whether one of an image's names fits: a pattern of path.Match, of the name with or without its tag.
+func (f *imageFilter) name(repo, tag string) bool {
+	patterns := f.byKey["reference"]
+	for _, p := range patterns {
+		short, _ := path.Match(p, repo)
+		long, _ := path.Match(p, repo+":"+tag)
+		if short || long {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
 // imageRows are the lines for one image: one for each name.
-func imageRows(s *image.Store, img *image.Image, filter []string, noTrunc bool) (rows []map[string]string) {
-	row := func(repo, tag string) {
-		id, digest := short(string(img.ID)), "<none>"
+func imageRows(s *image.Store, img *image.Image, f *imageFilter, noTrunc bool) (rows []map[string]string) {
+	if !f.image(img) {
+		return nil
+	}
+	row := func(repo, tag, digest string) {
+		if !f.name(repo, tag) {
+			return
+		}
+		id := short(string(img.ID))
 		if noTrunc {
 			id = string(img.ID)
-		}
-		for _, d := range img.Digests {
-			if r, of, _ := strings.Cut(d, "@"); r == repo {
-				digest = of
-			}
 		}
 		since, at := "N/A", "N/A"
 		if t := img.Config.Created; t != nil {
 			since, at = container.HumanDuration(time.Since(*t))+" ago", formatTime(*t)
 		}
-		rows = append(rows, map[string]string{"Repository": repo, "Tag": tag, "ID": id, "CreatedSince": since, "CreatedAt": at,
-			"Size": humanSize(s.Size(img)), "Digest": digest})
+		size := humanSize(s.Size(img))
+		rows = append(rows, map[string]string{"Repository": repo, "Tag": tag, "ID": id, "CreatedSince": since, "CreatedAt": at, "Size": size,
+			"Digest": digest, "Containers": "N/A", "SharedSize": "N/A", "UniqueSize": "N/A", "VirtualSize": size})
+	}
+	digests, named := map[string]string{}, map[string]bool{}
+	for _, d := range img.Digests {
+		repo, digest, _ := strings.Cut(d, "@")
+		digests[repo] = digest
 	}
 	for _, name := range img.Names {
-		ref, err := image.ParseRef(name)
-		if err == nil && (len(filter) == 0 || filter[0] == ref.Repo() || filter[0] == ref.String()) {
-			row(ref.Repo(), ref.Tag)
+		if ref, err := image.ParseRef(name); err == nil {
+			digest := digests[ref.Repo()]
+			if digest == "" {
+				digest = "<none>"
+			}
+			named[ref.Repo()] = true
+			row(ref.Repo(), ref.Tag, digest)
 		}
 	}
-	if len(img.Names) == 0 && len(filter) == 0 {
-		row("<none>", "<none>")
+	for _, d := range img.Digests { // what was pulled by its digest has no tag
+		if repo, digest, _ := strings.Cut(d, "@"); !named[repo] {
+			row(repo, "<none>", digest)
+		}
+	}
+	if len(img.Names)+len(img.Digests) == 0 {
+		row("<none>", "<none>", "<none>")
 	}
 	return rows
 }
@@ -103,130 +200,12 @@ func tagCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.Images.SetName(ref.String(), img.Manifest, "")
-		}}
-}
-
-func rmiCommand(a *app) *cobra.Command {
-	var force bool
-	c := &cobra.Command{Use: "rmi [OPTIONS] IMAGE [IMAGE...]", Short: "Remove one or more images", Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.store()
-			if err != nil {
+			if err := s.Images.SetName(ref.String(), img.Manifest, ""); err != nil {
 				return err
 			}
-			failed := false
-			for _, name := range args {
-				if err := removeImage(s, name, force); err != nil {
-					fmt.Fprintln(os.Stderr, "Error:", err)
-					failed = true
-				}
-			}
-			_, gone, err := s.Images.Sweep(s.Manifests)
-			for _, d := range gone {
-				fmt.Println("Deleted:", d)
-			}
-			if err == nil && failed {
-				err = exit(1)
-			}
-			return err
+			s.Tell("image", "tag", string(img.ID), "name", ref.String())
+			return nil
 		}}
-	c.Flags().BoolVarP(&force, "force", "f", false, "Force removal of the image")
-	return c
-}
-
-// removeImage takes a name from an image, or with its last name or its ID the image from the index.
-func removeImage(s *container.Store, name string, force bool) error {
-	img, err := s.Images.Find(name)
-	if err != nil {
-		return err
-	}
-	ref, err := image.ParseRef(name)
-	byName := false
-	for _, n := range img.Names {
-		byName = byName || err == nil && n == ref.String()
-	}
-	if byName && len(img.Names) > 1 {
-		if err := s.Images.Untag(ref.String()); err != nil {
-			return err
-		}
-		fmt.Println("Untagged:", ref)
-		return nil
-	}
-	if len(img.Names) > 1 && !force {
-		return fmt.Errorf("conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", short(string(img.ID)))
-	}
-	list, err := s.List()
-	if err != nil {
-		return err
-	}
-	for _, c := range list {
-		if c.Manifest != img.Manifest.Digest {
-			continue
-		}
-		if status, err := c.Status(); err == nil && status.Active() {
-			return fmt.Errorf("conflict: unable to delete %s (cannot be forced) - image is being used by running container %s", name, c.Short())
-		}
-		if !force {
-			return fmt.Errorf("conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", name, c.Short())
-		}
-	}
-	for _, n := range img.Names {
-		fmt.Println("Untagged:", n)
-	}
-	return s.Images.Forget(img)
-}
-
-func historyCommand(a *app) *cobra.Command {
-	var quiet, noTrunc, human bool
-	var format string
-	c := &cobra.Command{Use: "history [OPTIONS] IMAGE", Short: "Show the history of an image", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			img, err := s.Images.Find(args[0])
-			if err != nil {
-				return err
-			}
-			t := &table{format: "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", headers: []string{"ID=IMAGE",
-				"CreatedSince=CREATED", "CreatedAt=CREATED AT", "CreatedBy=CREATED BY", "Size=SIZE", "Comment=COMMENT"}}
-			if quiet {
-				t.format = "{{.ID}}"
-			}
-			chain, next := img.Chain(), 0
-			for i, h := range img.Config.History {
-				var size int64
-				if !h.EmptyLayer && next < len(chain) {
-					size = s.Images.LayerSize(image.LayerName(chain[next]))
-					next++
-				}
-				id, by := "<missing>", h.CreatedBy
-				if i == len(img.Config.History)-1 {
-					id = short(string(img.ID))
-				}
-				if len(by) > 45 && !noTrunc {
-					by = by[:44] + "…"
-				}
-				since, at := "N/A", ""
-				if h.Created != nil {
-					since, at = container.HumanDuration(time.Since(*h.Created))+" ago", h.Created.Format(time.RFC3339)
-				}
-				text := humanSize(size)
-				if !human {
-					text = strconv.FormatInt(size, 10)
-				}
-				row := map[string]string{"ID": id, "CreatedSince": since, "CreatedAt": at, "CreatedBy": by, "Size": text, "Comment": h.Comment}
-				t.rows = append([]map[string]string{row}, t.rows...)
-			}
-			return t.print(os.Stdout, format)
-		}}
-	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
-	c.Flags().BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
-	c.Flags().BoolVarP(&human, "human", "H", true, "Print sizes and dates in human readable format")
-	c.Flags().StringVar(&format, "format", "", "Format output using a custom template")
-	return c
 }
 
 func initImageCommand(a *app) *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,13 +15,27 @@ import (
 	"jocker/final/engine/volume"
 )
 
-func inspectCommand(a *app) *cobra.Command {
-	var format, kind string
+func inspectCommand(a *app) *cobra.Command { return inspectKind(a, "") }
+
+// inspectImageCommand is `image inspect`, which knows images only, as `container inspect` does containers.
+func inspectImageCommand(a *app) *cobra.Command { return inspectKind(a, "image") }
+
+func inspectContainerCommand(a *app) *cobra.Command { return inspectKind(a, "container") }
+
+// inspectKind makes the command; only is the kind of object that it knows, or "" for all.
+func inspectKind(a *app, only string) *cobra.Command {
+	var format string
+	kind := only
 	var size, run bool
 	c := &cobra.Command{Use: "inspect [OPTIONS] NAME|ID [NAME|ID...]", Short: "Return low-level information on containers, images and volumes", Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if run {
 				return a.printCommands(args)
+			}
+			switch kind {
+			case "", "container", "image", "volume":
+			default:
+				return fmt.Errorf("unknown type: %q: must be one of \"container\", \"image\", \"volume\"", kind)
 			}
 			var list []any
 			failed := false
@@ -42,9 +57,13 @@ func inspectCommand(a *app) *cobra.Command {
 			return nil
 		}}
 	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template")
-	c.Flags().StringVar(&kind, "type", "", "Return JSON for specified type: container, image or volume")
-	c.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes if the type is container")
-	c.Flags().BoolVar(&run, "run", false, "Print the command line that made the container")
+	if only == "" {
+		c.Flags().StringVar(&kind, "type", "", "Return JSON for specified type: container, image or volume")
+	}
+	if only != "image" {
+		c.Flags().BoolVarP(&size, "size", "s", false, "Display total file sizes if the type is container")
+		c.Flags().BoolVar(&run, "run", false, "Print the command line that made the container")
+	}
 	return c
 }
 
@@ -76,11 +95,6 @@ func (a *app) inspect(name, kind string, size bool) (any, error) {
 	s, err := a.store()
 	if err != nil {
 		return nil, err
-	}
-	switch kind {
-	case "", "container", "image", "volume":
-	default:
-		return nil, fmt.Errorf("%q is not a valid value for --type", kind)
 	}
 	if kind == "" || kind == "container" {
 		c, err := s.Find(name)
@@ -174,8 +188,13 @@ func lowerDirs(c *container.Container) string {
 }
 
 func inspectImage(s *image.Store, img *image.Image) any {
+	var dirs []string
+	for _, chain := range img.Chain() {
+		dirs = append([]string{filepath.Join(s.LayersDir(), image.LayerName(chain), "fs")}, dirs...)
+	}
 	return map[string]any{
-		"Id": img.ID, "RepoTags": notNil(img.Names), "RepoDigests": notNil(img.Digests), "Created": img.Config.Created, "Author": img.Config.Author,
+		"GraphDriver": map[string]any{"Name": "overlay2", "Data": map[string]string{"LowerDir": strings.Join(dirs, ":")}},
+		"Id":          img.ID, "RepoTags": notNil(img.Names), "RepoDigests": notNil(img.Digests), "Created": img.Config.Created, "Author": img.Config.Author,
 		"Architecture": img.Config.Architecture, "Os": img.Config.OS, "Variant": img.Config.Variant, "Config": img.Config.Config,
 		"Size": s.Size(img), "RootFS": map[string]any{"Type": "layers", "Layers": img.Config.RootFS.DiffIDs}, "Parent": "", "Comment": lastComment(img),
 		"Descriptor": map[string]any{"mediaType": img.Manifest.MediaType, "digest": img.Manifest.Digest, "size": img.Manifest.Size},

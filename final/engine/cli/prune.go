@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"jocker/final/engine/container"
@@ -154,13 +153,13 @@ func (p *pruning) images(s *container.Store) error {
 	if err != nil {
 		return err
 	}
-	used, err := s.Manifests()
+	containers, err := s.List()
 	if err != nil {
 		return err
 	}
-	inUse := map[digest.Digest]bool{}
-	for _, d := range used {
-		inUse[d] = true
+	inUse := map[string]bool{}
+	for _, c := range containers {
+		inUse[c.Image] = true
 	}
 	var gone []string
 	for _, img := range images {
@@ -168,7 +167,7 @@ func (p *pruning) images(s *container.Store) error {
 		if img.Config.Created != nil {
 			made = *img.Config.Created
 		}
-		if inUse[img.Manifest.Digest] || len(img.Names) > 0 && !all || p.spared(img.Config.Config.Labels, made) {
+		if inUse[string(img.ID)] || len(img.Names) > 0 && !all || p.spared(img.Config.Config.Labels, made) {
 			continue
 		}
 		if err := s.Images.Forget(img); err != nil {

@@ -52,10 +52,15 @@ func pullCommand(a *app) *cobra.Command {
 	f := &registryFlags{}
 	c := &cobra.Command{Use: "pull [OPTIONS] NAME[:TAG|@DIGEST]", Short: "Download an image from a registry", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := a.store(); err != nil {
+			s, err := a.store()
+			if err != nil {
 				return err
 			}
-			return a.registry(nil, os.Stdout, "pull", f.args(args[0])...)
+			if err := a.registry(nil, os.Stdout, "pull", f.args(args[0])...); err != nil {
+				return err
+			}
+			s.TellImage("pull", args[0])
+			return nil
 		}}
 	c.Flags().StringVar(&f.platform, "platform", "", "Set platform if server is multi-platform capable")
 	c.Flags().BoolVarP(&f.all, "all-tags", "a", false, "Download all tagged images in the repository")
@@ -67,7 +72,15 @@ func pushCommand(a *app) *cobra.Command {
 	f := &registryFlags{}
 	c := &cobra.Command{Use: "push [OPTIONS] NAME[:TAG]", Short: "Upload an image to a registry", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.registry(nil, os.Stdout, "push", f.args(args[0])...)
+			s, err := a.store()
+			if err != nil {
+				return err
+			}
+			if err := a.registry(nil, os.Stdout, "push", f.args(args[0])...); err != nil {
+				return err
+			}
+			s.TellImage("push", args[0])
+			return nil
 		}}
 	c.Flags().BoolVarP(&f.all, "all-tags", "a", false, "Push all tags of an image to the repository")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "Suppress verbose output")

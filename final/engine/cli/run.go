@@ -121,6 +121,7 @@ func (a *app) findImage(s *container.Store, name, pull, platform string) (*image
 		}
 		return nil, err
 	}
+	s.TellImage("pull", name)
 	return s.Images.Find(name)
 }
 

@@ -89,17 +89,17 @@ func group(a *app, name, what string, members map[string]maker) *cobra.Command {
 }
 
 func containerCommand(a *app) *cobra.Command {
-	members := map[string]maker{"ls": psCommand, "prune": containerPrune}
+	members := map[string]maker{"ls": psCommand, "prune": containerPrune, "inspect": inspectContainerCommand}
 	for _, name := range []string{"run", "create", "exec", "start", "stop", "restart", "kill", "rm", "wait", "logs", "attach", "pause", "unpause", "rename",
-		"inspect", "port", "top", "stats", "update", "cp", "diff", "commit", "export"} {
+		"port", "top", "stats", "update", "cp", "diff", "commit", "export"} {
 		members[name] = commands()[name]
 	}
 	return group(a, "container", "containers", members)
 }
 
 func imageCommand(a *app) *cobra.Command {
-	members := map[string]maker{"ls": imagesCommand, "rm": rmiCommand, "prune": imagePrune}
-	for _, name := range []string{"tag", "history", "save", "load", "import", "pull", "push", "inspect"} {
+	members := map[string]maker{"ls": imagesCommand, "rm": rmiCommand, "prune": imagePrune, "inspect": inspectImageCommand}
+	for _, name := range []string{"tag", "history", "save", "load", "import", "pull", "push"} {
 		members[name] = commands()[name]
 	}
 	return group(a, "image", "images", members)

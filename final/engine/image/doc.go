@@ -30,7 +30,10 @@
 //	image.go    finding images, and making one of a config and layers
 //	unpack.go   layers
 //	remove.go   rmi, prune
-//	archive.go  save and load
+//	save.go     save: an archive of images
+//	load.go     and back
+//	compress.go layers, packed for the way to a registry
+//	platform.go linux/amd64 and its kin
 //	import.go   import; a container's changes as an image
 //	busybox.go  init-image
 package image

@@ -57,10 +57,11 @@ func (s *Store) Find(name string) (*Image, error) {
 			return img, err
 		}
 	}
-	if _, err := ParseRef(name); err != nil {
+	ref, err := ParseRef(name)
+	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+	return nil, fmt.Errorf("%w: %s", ErrNotFound, ref)
 }
 
 // findRef finds a name, or a name with a digest.

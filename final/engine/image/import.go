@@ -1,7 +1,9 @@
 package image
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"time"
 
@@ -23,15 +25,25 @@ func (s *Store) Import(r io.Reader, config RunConfig, name, message string) (*Im
 		return nil, err
 	}
 	defer archive.Close()
-	blob, err := s.CopyBlob(v1.MediaTypeImageLayer, archive)
+	blob, err := s.makeBlob(v1.MediaTypeImageLayer, func(w io.Writer) error { return copyLimited(w, archive, s.Room()/2) },
+		func(f *os.File, d digest.Digest) error { return s.unpackNew(f, d, LayerName(d)) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the archive of a file system: %w", err)
 	}
 	now := time.Now().UTC()
 	img := Config{Config: config, Image: v1.Image{Created: &now, Platform: v1.Platform{Architecture: runtime.GOARCH, OS: "linux"},
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{blob.Digest}},
 		History: []v1.History{{Created: &now, Comment: message}}}}
-	return s.addUnpacked(img, []v1.Descriptor{blob}, name)
+	return s.Add(img, []v1.Descriptor{blob}, name)
+}
+
+// copyLimited copies, but no more than limit bytes: what is small when it is packed can be a bomb.
+func copyLimited(w io.Writer, r io.Reader, limit int64) error {
+	n, err := io.Copy(w, io.LimitReader(r, limit+1))
+	if err == nil && n > limit {
+		err = layer.ErrTooLarge
+	}
+	return err
 }
 
 // addUnpacked adds an image if its layers can be unpacked.

@@ -38,9 +38,9 @@ func (s *Store) Forget(img *Image) error {
 
 // Sweep removes all blobs and layers that neither the index nor one of the manifests in used, the containers', nor the build cache refers
 // to, and what was being made when its maker was killed. It returns the bytes that are free now, and the digests of the
-// blobs. It takes the store alone, so nobody is making anything.
+// blobs. It takes the store alone, so nobody is making anything; the error wraps ErrBusy if somebody doesn't come to an end.
 func (s *Store) Sweep(used func() ([]digest.Digest, error)) (freed int64, gone []digest.Digest, err error) {
-	lock, err := s.Alone()
+	lock, err := s.aloneSoon()
 	if err != nil {
 		return 0, nil, err
 	}

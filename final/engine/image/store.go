@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go/v1"
@@ -109,6 +110,25 @@ func (s *Store) Share() (*Lock, error) { return s.lock("lock", unix.LOCK_SH) }
 // Alone locks the store against everybody else, to remove things.
 func (s *Store) Alone() (*Lock, error) { return s.lock("lock", unix.LOCK_EX) }
 
+// ErrBusy is wrapped by the error for a store that others are using.
+var ErrBusy = errors.New("another command is pulling, loading or making an image")
+
+// aloneSoon is Alone, but does not wait for as long as a download may take.
+func (s *Store) aloneSoon() (*Lock, error) {
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		l, err := s.lock("lock", unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return l, err
+		}
+		if time.Since(begin) > busyTime {
+			return nil, fmt.Errorf("%w: its layers can't be told from those that nobody needs; `image prune` frees the space later", ErrBusy)
+		}
+	}
+}
+
+// busyTime is more than a container takes to be created.
+const busyTime = 2 * time.Second
+
 func (s *Store) lock(name string, how int) (*Lock, error) {
 	f, err := os.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -196,6 +216,11 @@ func (s *Store) CopyBlob(mediaType string, r io.Reader) (v1.Descriptor, error) {
 
 // MakeBlob adds a blob of what write writes.
 func (s *Store) MakeBlob(mediaType string, write func(io.Writer) error) (v1.Descriptor, error) {
+	return s.makeBlob(mediaType, write, func(*os.File, digest.Digest) error { return nil })
+}
+
+// makeBlob is MakeBlob for what is to be looked at before it becomes a blob: if check returns an error, nothing is left.
+func (s *Store) makeBlob(mediaType string, write func(io.Writer) error, check func(*os.File, digest.Digest) error) (v1.Descriptor, error) {
 	f, err := os.CreateTemp(s.path("tmp"), "blob-")
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -211,6 +236,12 @@ func (s *Store) MakeBlob(mediaType string, write func(io.Writer) error) (v1.Desc
 		return v1.Descriptor{}, err
 	}
 	d := digest.NewDigestFromEncoded(digest.SHA256, hex.EncodeToString(sum.Sum(nil)))
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return v1.Descriptor{}, err
+	}
+	if err := check(f, d); err != nil {
+		return v1.Descriptor{}, err
+	}
 	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: info.Size()}, s.Adopt(f.Name(), d)
 }
 

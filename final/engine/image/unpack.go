@@ -63,6 +63,14 @@ func (s *Store) UnpackBlob(blob, diffID digest.Digest, name string) error {
 	return s.UnpackLayer(f, diffID, name)
 }
 
+// unpackNew unpacks a layer, unless it is there.
+func (s *Store) unpackNew(r io.Reader, diffID digest.Digest, name string) error {
+	if s.HasLayer(name) {
+		return nil
+	}
+	return s.UnpackLayer(r, diffID, name)
+}
+
 // UnpackLayer unpacks a layer, compressed or not, from r as the layer directory called name. If diffID is not empty
 // it must be the archive's.
 func (s *Store) UnpackLayer(r io.Reader, diffID digest.Digest, name string) error {

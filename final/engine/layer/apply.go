@@ -45,11 +45,11 @@ func Apply(r io.Reader, dir string, limit int64) (Result, error) {
 			break
 		}
 		if err != nil {
-			return Result{}, fmt.Errorf("the layer is not a whole tar archive: %w", err)
+			return Result{}, fmt.Errorf("it is not a whole tar archive: %w", err)
 		}
 		a.result.Entries++
 		if err := a.entry(header); err != nil {
-			return Result{}, fmt.Errorf("the layer's entry %.200q: %w", header.Name, err)
+			return Result{}, fmt.Errorf("the archive's entry %.200q: %w", header.Name, err)
 		}
 	}
 	// The digest is that of all bytes, also those behind the archive's end.

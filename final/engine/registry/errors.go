@@ -46,7 +46,7 @@ func explain(ref image.Ref, err error) error {
 		return fmt.Errorf("the registry %s: %s: is its name right, and has this machine a name server?", ref.Domain, dns.Err)
 	case errors.As(err, &unknown):
 		return fmt.Errorf("the registry %s: %w: put the authority's certificate into /etc/docker/certs.d/%s/ca.crt", ref.Domain, unknown, ref.Domain)
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"), errors.Is(err, errPlain):
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") && !mayBeInsecure(ref.Domain), errors.Is(err, errPlain):
 		return fmt.Errorf("the registry %s speaks plain http: %w", ref.Domain, errPlain)
 	case errors.Is(err, errStalled):
 		return fmt.Errorf("the registry %s: %w: it is overloaded, or the network is cut off; try again later", ref.Domain, err)

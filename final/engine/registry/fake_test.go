@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("HOME", dir)
 	os.Setenv("DOCKER_CONFIG", dir+"/docker")
-	pause, patience = time.Millisecond, 300*time.Millisecond
+	pause, patience = time.Millisecond, time.Second
 	os.Exit(m.Run())
 }
 

@@ -105,7 +105,7 @@ func TestTrouble(t *testing.T) {
 		"too many":   {answer(429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`), "toomanyrequests"},
 		"sick":       {answer(503, "<html>\x1b[31m"), "answered 503 Service Unavailable"},
 		"not found":  {answer(404, ""), "not found"},
-		"mute":       {func(w http.ResponseWriter, r *http.Request) bool { time.Sleep(time.Second); return true }, "does not answer"},
+		"mute":       {func(w http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }, "does not answer"},
 		"stalled":    {stall, "sent nothing for a while"},
 		"endless":    {endless, "longer than any can be"},
 		"to http":    {redirect("http://192.0.2.1/x"), "plain http"},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+
+	"jocker/final/engine/image"
 )
 
 func TestMayBeInsecure(t *testing.T) {
@@ -63,7 +65,7 @@ func FuzzParsePlatform(f *testing.F) {
 	f.Add("linux/arm64/v8")
 	f.Add("arm64")
 	f.Fuzz(func(t *testing.T, s string) {
-		if p, err := parsePlatform(s); err == nil {
+		if p, err := image.ParsePlatform(s); err == nil {
 			require.NotContains(t, p.OS+p.Architecture+p.Variant, "/")
 			require.NotEmpty(t, p.Architecture)
 		}
@@ -81,7 +83,7 @@ func FuzzParseDocument(f *testing.F) {
 		require.True(t, json.Valid(data))
 		require.NotEqual(t, d.index == nil, d.manifest == nil, "it is one of both")
 		if d.index != nil {
-			choose(d.index, v1.Platform{OS: "linux", Architecture: "amd64"})
+			image.Choose(d.index, v1.Platform{OS: "linux", Architecture: "amd64"})
 		}
 	})
 }

@@ -35,7 +35,7 @@ func Pull(ctx context.Context, text string, o Options) error {
 	if err != nil {
 		return err
 	}
-	platform, err := parsePlatform(o.Platform)
+	platform, err := image.ParsePlatform(o.Platform)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (p *puller) pull(ctx context.Context) error {
 	p.progress.print("%s: Pulling from %s", name, p.ref.Path)
 	doc := top
 	if top.index != nil {
-		d, err := choose(top.index, p.want)
+		d, err := image.Choose(top.index, p.want)
 		if err == nil {
 			err = checkDescriptor(d, image.MaxJSON)
 		}
@@ -155,11 +155,11 @@ func (p *puller) blobs(ctx context.Context, m *v1.Manifest) error {
 	if have.Variant == "" {
 		have.Variant = p.want.Variant // many configs don't say
 	}
-	if !matches(have, p.want) {
+	if !image.Matches(have, p.want) {
 		if p.strict {
-			return fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", p.ref, platformName(p.want), platformName(have))
+			return fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", p.ref, image.PlatformName(p.want), image.PlatformName(have))
 		}
-		fmt.Fprintf(os.Stderr, "WARNING: The requested image's platform (%s) does not match the detected host platform (%s) and no specific platform was requested\n", platformName(have), platformName(p.want))
+		fmt.Fprintf(os.Stderr, "WARNING: The requested image's platform (%s) does not match the detected host platform (%s) and no specific platform was requested\n", image.PlatformName(have), image.PlatformName(p.want))
 	}
 	room := p.Store.Room()
 	for _, l := range m.Layers {
