@@ -55,7 +55,6 @@
 //	  runtime/                        the runtime's --root
 //	  containers/ID/shim.sock         attach, resize, wait: speaks packets, to root only (package shim)
 //	  containers/ID/netns             the container's network namespace, mounted (see below)
-//	  network/ADDRESS                 a symlink whose text is the ID: making it is how an address is taken
 //
 // Two rules make this safe against other commands and against kill -9. A thing appears under its name by one
 // rename, link or symlink, when all of it is there, so that whoever finds it may use it. And what one start must

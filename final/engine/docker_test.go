@@ -90,7 +90,7 @@ func TestLikeDocker(t *testing.T) {
 func plain(text string) string {
 	for _, r := range []struct{ pattern, instead string }{
 		{`[0-9a-f]{64}`, "ID"}, {`(?m)^(mount / \w+,\w+ overlay).*`, "$1"}, {`/(docker|jocker)/ID`, "/ENGINE/ID"}, {`(?m)^WARNING: .*\n`, ""},
-		{`10\.88\.0\.|172\.17\.0\.|169\.254\.`, "NET."}, {`NET\.\d+(\.\d+)?(/16)?`, "NET"}, {`(?m)^(.*) ext4 rw,.*`, "$1 DISK"},
+		{`10\.90\.0\.|172\.17\.0\.|169\.254\.`, "NET."}, {`NET\.\d+(\.\d+)?(/16)?`, "NET"}, {`(?m)^(.*) ext4 rw,.*`, "$1 DISK"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.instead)
 	}

@@ -82,7 +82,7 @@ func (h *host) mended() {
 	}
 	h.ok("system", "prune", "-f")
 	var left []string
-	for _, dir := range []string{h.root + "/containers", h.root + "/names", h.root + "/tmp", h.state + "/containers", h.state + "/network/10.*",
+	for _, dir := range []string{h.root + "/containers", h.root + "/names", h.root + "/tmp", h.state + "/containers",
 		h.state + "/runtime/*"} {
 		found, err := filepath.Glob(strings.TrimSuffix(dir, "/10.*") + map[bool]string{true: "/10.*", false: "/*"}[strings.HasSuffix(dir, "/10.*")])
 		require.NoError(h.t, err)

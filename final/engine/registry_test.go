@@ -52,6 +52,7 @@ func up(address string) func() bool {
 
 func TestPrivateRegistry(t *testing.T) {
 	h := newHost(t)
+	h.withoutNetwork()
 	config := t.TempDir()
 	h.env = append(h.env, "DOCKER_CONFIG="+config)
 	const password = "secret of anna"
@@ -118,6 +119,7 @@ func TestPrivateRegistry(t *testing.T) {
 
 func TestLoginOnATerminal(t *testing.T) {
 	h := newHost(t)
+	h.withoutNetwork()
 	h.env = append(h.env, "DOCKER_CONFIG="+t.TempDir())
 	address, _ := serve(t, "pw", onHost)
 	labtest.Until(t, "the registry answers", up(address))
@@ -134,6 +136,7 @@ func TestLoginOnATerminal(t *testing.T) {
 // Images go to Docker and Podman and come from them, by a registry and by archives.
 func TestInterchange(t *testing.T) {
 	h := newHost(t)
+	h.withoutNetwork()
 	p := peers.Start(t)
 	p.Containerd(t)
 	p.Dockerd(t)

@@ -28,6 +28,7 @@ type container struct {
 	halted  atomic.Bool             // somebody stops it
 	revived atomic.Bool             // it is stopped in order to be started again
 	pid     atomic.Int64            // of its first process, for signals; 0 if there is none
+	netns   *os.File                // when it is over
 	wakes   int                     // restarts without a good run between them
 	reaper  reaper
 
@@ -118,7 +119,7 @@ func (c *container) down() (again bool) {
 	again = c.restarts()
 	if !again {
 		c.state.Status = shim.Exited
-		c.unlink()
+		c.letGo()
 	}
 	c.event("die", "execDuration", strconv.Itoa(int(c.state.FinishedAt.Sub(c.state.StartedAt).Seconds())), "exitCode", strconv.Itoa(c.state.ExitCode))
 	if !again {
@@ -135,7 +136,7 @@ func (c *container) down() (again bool) {
 	}
 	if c.halted.Load() {
 		c.state.Status, c.state.Stopped = shim.Exited, true
-		c.unlink()
+		c.letGo()
 		c.save()
 		return false
 	}
@@ -181,16 +182,16 @@ func (c *container) cleanUp() {
 	}
 }
 
-// unlink gives back what a container has only while it runs.
-func (c *container) unlink() {
-	for _, path := range c.Unlink {
-		os.Remove(path)
+// letGo gives back what a container has only while it runs: ports of the host, and the network name space, with which the kernel
+// removes interfaces and address.
+func (c *container) letGo() {
+	for i := 0; i < c.Held; i++ {
+		unix.Close(firstHeld + i)
 	}
-	if len(c.Engine) > 0 {
-		if pid, err := spawn(c.Engine[0], c.Engine, nil); err == nil {
-			c.wait(pid)
-		}
+	if len(c.Cables) > 0 {
+		c.netns, _ = os.Open(c.RunDir + "/netns") // until we have removed the cable its name is ours
 	}
+	unix.Unmount(c.RunDir+"/netns", unix.MNT_DETACH)
 }
 
 // end tells everybody that it is over.
@@ -200,6 +201,7 @@ func (c *container) end() error {
 		c.event("destroy")
 	}
 	c.clients.close([]byte{shim.Exit, byte(c.state.ExitCode), 0})
+	c.cutOff()
 	if trash != "" { // nobody has to wait for this
 		unix.Unmount(trash+"/rootfs", unix.MNT_DETACH)
 		os.RemoveAll(trash)
@@ -247,7 +249,6 @@ func (c *container) remove() (trash string) {
 	}
 	trash = c.Trash + "/" + c.ID
 	os.Rename(c.Dir, trash)
-	unix.Unmount(c.RunDir+"/netns", unix.MNT_DETACH) // our own mount is on it
 	for _, path := range append(append([]string{}, c.Remove...), c.RunDir) {
 		os.RemoveAll(path)
 	}

@@ -27,6 +27,7 @@
 //	client.go  who is attached
 //	limit.go   which limit killed it
 //	init.go    something else: the first process of a container with --init
+//	linger.go  what is left to do when the container is gone
 package main
 
 import (
@@ -54,7 +55,10 @@ func main() {
 	}
 	o, err := shim.Parse(os.Args[1:])
 	if err == nil {
-		err = run(o)
+		keep(o.Held)
+		if err = run(o); err == nil {
+			err = linger(o)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "jocker-shim:", err)
@@ -102,7 +106,7 @@ func run(o *shim.Options) error {
 		if err := c.up(); err != nil {
 			c.cleanUp()
 			c.state.Error, c.state.Status, c.state.Pid, c.state.PidStart = err.Error(), shim.Exited, 0, 0
-			c.unlink()
+			c.letGo()
 			c.save()
 			break
 		}
@@ -113,6 +117,7 @@ func run(o *shim.Options) error {
 // giveUp tells the starter why the container does not run, and leaves nothing running.
 func (c *container) giveUp(starter *client, err error) error {
 	c.cleanUp()
+	c.letGo()
 	c.state.Status, c.state.Error, c.state.ExitCode = shim.Created, err.Error(), shim.FailureCode(err.Error())
 	c.state.Pid, c.state.PidStart = 0, 0
 	c.save()
@@ -120,5 +125,6 @@ func (c *container) giveUp(starter *client, err error) error {
 	unix.Close(lockFD)
 	// Whoever started us holds the container's lock, and removes the container if it is to go with its end.
 	starter.send(append([]byte{shim.Failed, byte(c.state.ExitCode)}, err.Error()...))
+	c.cutOff()
 	return nil
 }

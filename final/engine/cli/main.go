@@ -73,7 +73,7 @@ func commands() map[string]maker {
 		"pull": pullCommand, "push": pushCommand, "login": loginCommand, "logout": logoutCommand,
 		"volume": volumeCommand, "container": containerCommand, "image": imageCommand,
 		"version": versionCommand, "info": infoCommand, "system": systemCommand,
-		"network-release": releaseCommand, "build": buildCommand, "builder": builderCommand,
+		"sweep": sweepCommand, "build": buildCommand, "builder": builderCommand,
 	}
 }
 

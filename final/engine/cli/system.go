@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -121,9 +123,9 @@ func portCommand(a *app) *cobra.Command {
 				ports = c.Network().Ports
 			}
 			if len(args) == 1 {
-				for port, list := range ports {
-					for _, b := range list {
-						fmt.Printf("%s -> %s:%s\n", port, b.HostIP, b.HostPort)
+				for _, port := range container.SortPorts(ports) {
+					for _, b := range ports[port] {
+						fmt.Printf("%s -> %s\n", port, net.JoinHostPort(b.HostIP, b.HostPort))
 					}
 				}
 				return nil
@@ -136,7 +138,7 @@ func portCommand(a *app) *cobra.Command {
 				return fmt.Errorf("No public port '%s' published for %s", args[1], c.Name)
 			}
 			for _, b := range ports[port] {
-				fmt.Printf("%s:%s\n", b.HostIP, b.HostPort)
+				fmt.Println(net.JoinHostPort(b.HostIP, b.HostPort))
 			}
 			return nil
 		}}
@@ -168,13 +170,13 @@ func topCommand(a *app) *cobra.Command {
 	return c
 }
 
-// releaseCommand is what a shim executes when a container with published ports stops.
-func releaseCommand(a *app) *cobra.Command {
-	return &cobra.Command{Use: "network-release ID", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
-		c, err := a.container(args[0])
-		if err != nil {
-			return err
-		}
-		return c.Disconnect()
+// sweepCommand is what a shim turns into when its container is gone: if it was the last one, more goes. The shim hands over the socket by
+// which only one of them lingers.
+func sweepCommand(a *app) *cobra.Command {
+	return &cobra.Command{Use: "sweep", Hidden: true, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		const lingers = 3
+		time.Sleep(time.Second)
+		unix.Close(lingers) // before we look: whoever ends from now on does so himself
+		return container.Sweep(a.root)
 	}}
 }

@@ -9,7 +9,6 @@ import (
 
 	"jocker/final/engine/image"
 	"jocker/final/engine/layer"
-	"jocker/final/engine/network"
 )
 
 // An Anatomy is what a running container is made of. A container is no thing that the kernel knows; it is processes that have
@@ -77,10 +76,8 @@ func (c *Container) Anatomy() (*Anatomy, error) {
 	a.limits(s)
 	a.Walls = walls(s.Pid)
 	a.Layers = c.layers()
-	if name := network.InterfaceName(c.ID); c.networkOwn() {
-		if devices, _ := os.ReadFile("/proc/self/net/dev"); strings.Contains(string(devices), name+":") {
-			a.Interface, a.Bridge = name, network.BridgeName
-		}
+	if c.networkOwn() {
+		a.Interface, a.Bridge = a.Network.Cable, a.Network.Bridge
 	}
 	return a, nil
 }

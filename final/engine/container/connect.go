@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,9 +16,18 @@ import (
 
 // A netResult is a container's network, for one start.
 type netResult struct {
-	ns      *os.File // the name space; nil for the host's
-	address string   // "" if it has none
+	ns      *os.File   // the name space; nil for the host's
+	address netip.Addr // not valid if it has none
+	held    []*os.File // sockets that keep its ports of the host, for the shim
+	cables  []string   // the host's ends of its cables
 	err     error
+}
+
+func (r *netResult) addressText() string {
+	if !r.address.IsValid() {
+		return ""
+	}
+	return r.address.String()
 }
 
 // Network is what `inspect` prints of a running container's network: network.json.
@@ -28,6 +36,8 @@ type Network struct {
 	IPPrefixLen int
 	Gateway     string
 	MacAddress  string
+	Cable       string // the host's end of the cable, and the bridge that it is plugged into
+	Bridge      string
 	Ports       map[string][]PortBinding // with the ports of the host that were chosen
 }
 
@@ -36,29 +46,16 @@ func (c *Container) networkOwn() bool {
 	return c.HostConfig.NetworkMode == "bridge" || c.HostConfig.NetworkMode == "default" || c.HostConfig.NetworkMode == ""
 }
 
-func (c *Container) leases() string { return filepath.Join(c.store.State, "network") }
-
 // connect makes or finds the container's network name space.
 func (c *Container) connect() (r netResult) {
 	mode := c.HostConfig.NetworkMode
 	other, isContainer := strings.CutPrefix(mode, "container:")
 	switch {
 	case c.networkOwn():
-		var address netip.Addr
-		done := c.store.explanation.step(0, "take an address, which is done by making a link with its name", "symlink(network/ADDRESS)")
-		address, r.err = c.lease()
-		if done(); r.err != nil {
-			return r
-		}
-		r.address = address.String()
-		done = c.store.explanation.step(2, "make a network namespace, and a cable from it to the bridge", "unshare(CLONE_NEWNET); netlink: RTM_NEWLINK veth, RTM_NEWADDR, RTM_NEWROUTE")
-		r.ns, r.err = network.New(c.leases(), c.ID, address)
-		if done(); r.err == nil {
-			r.err = c.publish(address)
-		}
+		r = c.plug()
 	case mode == "none":
 		defer c.store.explanation.step(2, "make a network namespace with nothing but lo", "unshare(CLONE_NEWNET)")()
-		r.ns, r.err = network.New(c.leases(), c.ID, netip.Addr{})
+		r.ns, r.err = network.NewNamespace()
 	case isContainer:
 		var pid int
 		if pid, r.err = c.store.pidOf(other); r.err == nil {
@@ -70,19 +67,42 @@ func (c *Container) connect() (r netResult) {
 	return r
 }
 
-// lease takes an address. One that is left of an earlier life, whose shim was killed, is given back.
-func (c *Container) lease() (netip.Addr, error) {
-	c.Disconnect()
-	address, err := network.Lease(c.leases(), c.ID)
+// plug makes a name space and plugs it into the bridge.
+func (c *Container) plug() (r netResult) {
+	net, err := network.Default()
 	if err != nil {
-		return address, err
+		return netResult{err: err}
 	}
-	n := Network{IPAddress: address.String(), IPPrefixLen: network.Subnet().Bits(), Gateway: network.Gateway().String(), MacAddress: hardware(network.MAC(address))}
-	return address, c.saveNetwork(&n)
-}
-
-func hardware(mac []byte) string {
-	return strings.ReplaceAll(fmt.Sprintf("% x", mac), " ", ":")
+	e := &network.Endpoint{Network: net, Device: "eth0", Gateway: true}
+	step := c.store.explanation.step
+	if len(c.publishedPorts()) > 0 {
+		done := step(0, "take the ports of the host, which is done by binding sockets to them", "bind(2)")
+		e.Ports, r.held, r.err = c.takePorts(net.Subnet6.IsValid())
+		if done(); r.err != nil {
+			return r
+		}
+	}
+	done := step(2, "make a network namespace", "unshare(CLONE_NEWNET)")
+	r.ns, r.err = network.NewNamespace()
+	if done(); r.err != nil {
+		return r
+	}
+	defer step(0, "lay a cable from it to the bridge, which takes the address, too: it is the cable's name", "netlink: RTM_NEWLINK veth, RTM_NEWADDR, RTM_NEWROUTE")()
+	if r.err = network.Plug(r.ns, c.ID, e); r.err != nil {
+		return r
+	}
+	r.address, r.cables = e.Address, []string{e.Cable()}
+	n := Network{IPAddress: e.Address.String(), IPPrefixLen: net.Subnet.Bits(), Gateway: net.Gateway.String(), MacAddress: e.MAC.String(),
+		Cable: e.Cable(), Bridge: net.Bridge}
+	for _, p := range e.Ports {
+		if n.Ports == nil {
+			n.Ports = map[string][]PortBinding{}
+		}
+		key := fmt.Sprintf("%d/%s", p.Port, p.Proto)
+		n.Ports[key] = append(n.Ports[key], PortBinding{HostIP: p.HostIP.String(), HostPort: strconv.Itoa(int(p.HostPort))})
+	}
+	r.err = c.saveNetwork(&n)
+	return r
 }
 
 func (c *Container) saveNetwork(n *Network) error {
@@ -102,24 +122,6 @@ func (c *Container) Network() *Network {
 	return n
 }
 
-func (c *Container) leasePath() string {
-	return filepath.Join(c.leases(), c.Network().IPAddress)
-}
-
-// Disconnect takes back what the container has on the host's side of the network.
-func (c *Container) Disconnect() error {
-	n := c.Network()
-	if n.IPAddress == "" {
-		return nil
-	}
-	var err error
-	if len(n.Ports) > 0 {
-		err = network.Unpublish(n.IPAddress)
-	}
-	network.Release(c.leases(), n.IPAddress, c.ID)
-	return err
-}
-
 // mountNetwork mounts the name space on a file, for the runtime to find and to last as long as the shim. It returns the path.
 func (c *Container) mountNetwork(net netResult) (string, error) {
 	if net.ns == nil {
@@ -136,12 +138,4 @@ func (c *Container) mountNetwork(net netResult) (string, error) {
 		return "", fail.Call("mount("+source+", "+path+", MS_BIND)", err, "")
 	}
 	return path, nil
-}
-
-// publish makes ports of the host lead to the container.
-func (c *Container) publish(address netip.Addr) error {
-	if len(c.HostConfig.PortBindings) == 0 && !c.HostConfig.PublishAllPorts {
-		return nil
-	}
-	return fmt.Errorf("-p and -P: this version of jocker does not publish ports yet; a container on the bridge can be reached at its address from the host, or use --network host")
 }

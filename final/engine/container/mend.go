@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"jocker/final/engine/network"
 )
 
 // Mend removes what killed commands and shims have left: containers that were never whole, and in the directories of names,
-// addresses, sockets and the runtimes' states what belongs to no container.
+// sockets and the runtimes' states what belongs to no container.
 func (s *Store) Mend() error {
 	ids, err := s.ids()
 	if err != nil {
@@ -25,9 +27,6 @@ func (s *Store) Mend() error {
 		}
 	}
 	if err := s.names(func() error { return s.sweepLinks(filepath.Join(s.Root, "names")) }); err != nil {
-		return err
-	}
-	if err := s.sweepLinks(filepath.Join(s.State, "network")); err != nil {
 		return err
 	}
 	states, err := filepath.Glob(filepath.Join(s.State, "runtime", "*", "*"))
@@ -49,7 +48,41 @@ func (s *Store) Mend() error {
 			os.RemoveAll(filepath.Join(s.State, "containers", e.Name()))
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return Sweep(s.Root)
+}
+
+// Sweep removes what the last container leaves on the host: bridges, rules, the cgroup that all of them are in. root is the store's; it
+// is not made if it is gone.
+func Sweep(root string) error {
+	for _, pattern := range []string{"/sys/fs/cgroup/jocker", "/sys/fs/cgroup/*/jocker"} {
+		found, _ := filepath.Glob(pattern)
+		for _, cgroup := range found {
+			unix.Rmdir(cgroup) // EBUSY: somebody is in it
+		}
+	}
+	n, err := network.Default()
+	if err != nil {
+		return err
+	}
+	return network.Sweep(func(id string) bool { return isOver(root, id) }, n)
+}
+
+// isOver says whether a container is in this store and does not run, and nobody is about to start it.
+func isOver(root, id string) bool {
+	c := &Container{ID: id, store: &Store{Root: root}}
+	f, err := os.Open(c.Dir() + "/lock")
+	if err != nil {
+		return false // it may be in another store
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return false
+	}
+	status, err := c.Status()
+	return err == nil && !status.Active()
 }
 
 // sweepLinks removes the links in a directory whose text is the ID of a container that is gone.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jocker/final/engine/inroot"
+	"jocker/final/engine/network"
 	"jocker/final/engine/shim"
 	"jocker/final/engine/volume"
 	"jocker/final/runtime/fail"
@@ -78,15 +79,18 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 			return err
 		}
 		defer c.store.explanation.step(3, "start the shim, which stays with the container", "clone(CLONE_VFORK); execve(\"jocker-shim\")")()
-		return c.startShim(c.shimOptions(runtime, status), theirs)
+		options := c.shimOptions(runtime, status)
+		options.Held, options.Cables = len(got.held), got.cables
+		return c.startShim(options, append([]*os.File{theirs, c.lock}, got.held...))
 	})
-	if got := <-net; err != nil || got.ns != nil {
-		if err != nil {
-			c.Disconnect()
-		}
-		if got.ns != nil {
-			got.ns.Close() // the shim's mount holds it
-		}
+	got := <-net
+	closeAll(got.held) // the shim has them
+	if got.ns != nil {
+		got.ns.Close() // the shim's mount holds it
+	}
+	if err != nil && got.address.IsValid() { // there is no shim that would do it
+		network.Unplug(got.address)
+		Sweep(c.store.Root)
 	}
 	if err == nil {
 		theirs.Close()
@@ -95,7 +99,6 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 	if err != nil {
 		ours.Close()
 		c.deleteRemains(runtime)
-		c.Disconnect()
 		return nil, err
 	}
 	return ours, nil
@@ -126,7 +129,7 @@ func (c *Container) started(conn *shim.Conn) error {
 
 // prepare writes what the runtime will read, into the bundle and into the container's root.
 func (c *Container) prepare(l launch, net netResult) error {
-	if err := c.writeFiles(net.address); err != nil {
+	if err := c.writeFiles(net.addressText()); err != nil {
 		return err
 	}
 	if dir := c.Config.WorkingDir; dir != "" && dir != "/" {
@@ -171,14 +174,8 @@ func (c *Container) shimOptions(runtime string, status *Status) *shim.Options {
 	if h.AutoRemove {
 		o.Remove, o.Trash = c.belongings(), filepath.Join(c.store.Root, "tmp")
 	}
-	if c.networkOwn() {
-		if len(h.PortBindings) > 0 {
-			self, _ := os.Executable()
-			o.Engine = []string{self, "--root", c.store.Root, "--state", c.store.State, "network-release", c.ID}
-		} else {
-			o.Unlink = append(o.Unlink, c.leasePath())
-		}
-	}
+	self, _ := os.Executable()
+	o.Engine = []string{self, "--root", c.store.Root, "--state", c.store.State, "sweep"}
 	return o
 }
 
@@ -197,7 +194,7 @@ func (c *Container) belongings() []string {
 
 // startShim starts the shim, in the mount name space of the calling thread. It belongs to no terminal and no session but its own.
 // It holds the container's lock, too, until the container runs: if we are killed meanwhile nobody removes it under the shim's hands.
-func (c *Container) startShim(o *shim.Options, conn *os.File) error {
+func (c *Container) startShim(o *shim.Options, files []*os.File) error {
 	program, err := FindProgram("jocker-shim")
 	if err != nil {
 		return err
@@ -213,7 +210,7 @@ func (c *Container) startShim(o *shim.Options, conn *os.File) error {
 	}
 	defer words.Close()
 	process, err := os.StartProcess(program, append([]string{"jocker-shim"}, o.Args()...), &os.ProcAttr{
-		Dir: c.Dir(), Env: os.Environ(), Files: []*os.File{null, null, words, conn, c.lock}, Sys: &unix.SysProcAttr{Setsid: true}})
+		Dir: c.Dir(), Env: os.Environ(), Files: append([]*os.File{null, null, words}, files...), Sys: &unix.SysProcAttr{Setsid: true}})
 	if err != nil {
 		return fmt.Errorf("starting the shim: %w", err)
 	}

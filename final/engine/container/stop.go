@@ -202,7 +202,6 @@ func (c *Container) Remove(volumes bool) error {
 			return err
 		}
 	}
-	c.Disconnect()
 	if err := c.discard(volumes); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func Open(root, state string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{Images: images, Root: root, State: state}
-	for _, dir := range []string{"containers", "runtime", "network"} {
+	for _, dir := range []string{"containers", "runtime"} {
 		if err := os.MkdirAll(filepath.Join(state, dir), 0o700); err != nil {
 			return nil, err
 		}

@@ -3,145 +3,241 @@ package network
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"jocker/final/runtime/fail"
 )
 
-// BridgeName is the interface that all containers are plugged into.
-const BridgeName = "jocker0"
+// An Endpoint is a container's place in a network.
+type Endpoint struct {
+	*Network
+	Device   string           // the interface in the container: eth0
+	Address  netip.Addr       // one that is asked for; if it is not valid, Plug takes the lowest that is free
+	Address6 netip.Addr       // goes with Address
+	MAC      net.HardwareAddr // the same
+	Ports    []Port           // of the host, that lead to it
+	Gateway  bool             // its network is the way to everywhere
+}
 
-// New makes a network name space with its loopback interface up. With an address it is connected to the bridge, under the
-// name of the container id. It lives as long as the file is open, is mounted, or a process is in it. dir is for notes about the bridge.
-func New(dir, id string, address netip.Addr) (ns *os.File, err error) {
+// NewNamespace makes a network name space with its loopback interface up. It lives as long as the file is open, is mounted, or a
+// process is in it.
+func NewNamespace() (ns *os.File, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		// The thread leaves the host's network and never comes back: it ends with this function.
 		runtime.LockOSThread()
-		ns, err = connect(dir, id, address)
+		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			err = fail.Call("unshare(CLONE_NEWNET)", err, "it takes root (CAP_SYS_ADMIN)")
+			return
+		}
+		if ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return
+		}
+		var inside *conn
+		if inside, err = dial(); err == nil {
+			const loopback = 1 // always
+			err = inside.up(loopback, "lo")
+			inside.close()
+		}
+		if err != nil {
+			ns.Close()
+		}
 	}()
 	<-done
 	return ns, err
 }
 
-func connect(dir, id string, address netip.Addr) (ns *os.File, err error) {
-	host, err := dial() // stays in the host's name space
-	if err != nil {
-		return nil, err
-	}
-	defer host.close()
-	var bridge int32
-	if address.IsValid() {
-		if bridge, err = ensureBridge(host, dir); err != nil {
-			return nil, err
+// dialIn opens a socket to the network of a name space.
+func dialIn(ns *os.File) (c *conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // as above
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = fail.Call("setns("+ns.Name()+", CLONE_NEWNET)", err, "it takes root (CAP_SYS_ADMIN)")
+			return
 		}
-	}
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return nil, fail.Call("unshare(CLONE_NEWNET)", err, "it takes root (CAP_SYS_ADMIN)")
-	}
-	if ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			ns.Close()
-		}
+		c, err = dial()
 	}()
-	inside, err := dial()
+	<-done
+	return c, err
+}
+
+// Plug connects a name space to the endpoints' networks, and makes their bridges if need be. What was left open in the endpoints is
+// filled in. The cables say whose they are: `ip link` shows id as their alias.
+func Plug(ns *os.File, id string, endpoints ...*Endpoint) error {
+	if len(endpoints) == 0 {
+		return nil
+	}
+	inside, err := dialIn(ns)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer inside.close()
-	const loopback = 1 // always
-	if err := inside.up(loopback, "lo"); err != nil || !address.IsValid() {
-		return ns, err
+	host, err := dial()
+	if err != nil {
+		return err
 	}
-	name := InterfaceName(id)
-	err = host.addVeth(name, bridge, "eth0", MAC(address), int(ns.Fd()))
-	if errors.Is(err, unix.EEXIST) {
-		// The cable of the container's last run: the kernel takes a name space down some time after its last process.
-		if err = host.remove(name); err == nil {
-			err = host.addVeth(name, bridge, "eth0", MAC(address), int(ns.Fd()))
+	defer host.close()
+	rules, err := openRules()
+	if err != nil {
+		return err
+	}
+	defer rules.close()
+	var laid []netip.Addr
+	for _, e := range endpoints {
+		if err = e.layCable(host, rules, ns, id); err == nil {
+			laid = append(laid, e.Address)
+			err = e.configure(inside)
+		}
+		if err != nil {
+			for _, a := range laid {
+				Unplug(a)
+			}
+			return err
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	port, err := host.index(name)
-	if err == nil {
-		err = host.isolate(port)
-	}
-	if err != nil {
-		return nil, err
-	}
-	eth0, err := inside.index("eth0")
-	if err == nil {
-		err = inside.addAddress(eth0, address.As4(), byte(subnet.Bits()))
-	}
-	if err == nil {
-		err = inside.up(eth0, "eth0")
-	}
-	if err == nil {
-		err = inside.addGateway(gateway.As4())
-	}
-	return ns, err
+	return nil
 }
 
-// InterfaceName is the host's end of a container's cable. Names have 15 bytes at most.
-func InterfaceName(id string) string { return "jk" + id[:12] }
-
-// MAC returns the hardware address that goes with an address. The first byte says that nobody sold it, so no other card has it.
-func MAC(a netip.Addr) []byte {
-	b := a.As4()
-	return []byte{0x02, 0x42, b[0], b[1], b[2], b[3]}
+// layCable does the host's side: the bridge, the address, the cable, the ports.
+func (e *Endpoint) layCable(host *conn, rules *rules, ns *os.File, id string) error {
+	l, err := lock()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	bridge, err := e.up(host)
+	if err != nil {
+		return err
+	}
+	if err := e.take(host, bridge, ns); err != nil {
+		return err
+	}
+	if err = e.configurePort(host, id); err == nil {
+		err = rules.ensure(e.Network)
+	}
+	if err == nil {
+		err = rules.publish(e)
+	}
+	if err == nil {
+		err = host.up(bridge, e.Bridge)
+	}
+	if err != nil {
+		host.remove(e.Cable())
+	}
+	return err
 }
 
-// ensureBridge makes the bridge, and what belongs to it, if that has not been done since the machine started.
-func ensureBridge(host *conn, dir string) (int32, error) {
-	note := filepath.Join(dir, "bridge")
-	index, err := host.index(BridgeName)
+// take takes an address, and lays the cable that stands for it.
+func (e *Endpoint) take(host *conn, bridge int32, ns *os.File) error {
+	if e.Address.IsValid() {
+		err := e.addVeth(host, bridge, ns)
+		if errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("Address already in use: %s is another container's; network %s", e.Address, e.Name)
+		}
+		return err
+	}
+	ports, err := host.ports(bridge)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if data, err := os.ReadFile(note); err == nil && index != 0 && string(data) == strconv.Itoa(int(index)) {
-		return index, nil
+	taken := make(map[string]bool, len(ports))
+	for _, p := range ports {
+		taken[p.name] = true
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return 0, fail.Call("flock("+lock.Name()+")", err, "")
-	}
-	if err := host.addBridge(BridgeName, MAC(gateway)); err != nil {
-		return 0, err
-	}
-	if index, err = host.index(BridgeName); err != nil {
-		return 0, err
-	}
-	if err := host.addAddress(index, gateway.As4(), byte(subnet.Bits())); err != nil {
-		return 0, err
-	}
-	if err := host.up(index, BridgeName); err != nil {
-		return 0, err
-	}
-	for _, s := range []struct{ name, value, why string }{
-		{"ip_forward", "1", "the host must pass on what is not for itself"},
-	} {
-		if err := os.WriteFile("/proc/sys/net/ipv4/"+s.name, []byte(s.value), 0); err != nil {
-			return 0, fmt.Errorf("%w (%s); set it by hand if this host does not let root do it", err, s.why)
+	end := last(e.Subnet)
+	for a := e.Subnet.Addr().Next(); a != end; a = a.Next() {
+		if a == e.Network.Gateway || taken[e.cable(a)] {
+			continue
+		}
+		e.Address = a
+		if err = e.addVeth(host, bridge, ns); !errors.Is(err, unix.EEXIST) { // if it exists, it is not in the bridge: somebody's who is just going
+			return err
 		}
 	}
-	if err := setUpNAT(); err != nil {
-		return 0, err
+	return fmt.Errorf("no available IPv4 addresses: all of %s of network %s are taken", e.Subnet, e.Name)
+}
+
+func (e *Endpoint) addVeth(host *conn, bridge int32, ns *os.File) error {
+	mac, name := e.MAC, e.cable(e.Address)
+	if mac == nil {
+		mac = MAC(e.Address)
 	}
-	return index, os.WriteFile(note, []byte(strconv.Itoa(int(index))), 0o600)
+	if err := host.addVeth(name, bridge, e.Device, mac, int(ns.Fd())); err != nil {
+		return err
+	}
+	e.MAC = mac
+	if e.Subnet6.IsValid() {
+		e.Address6 = with(e.Subnet6, e.Address)
+	}
+	return nil
+}
+
+// Cable is the name of the host's end of the endpoint's cable.
+func (e *Endpoint) Cable() string { return e.cable(e.Address) }
+
+func (e *Endpoint) configurePort(host *conn, id string) error {
+	port, err := host.link(e.Cable())
+	if err != nil {
+		return err
+	}
+	if err := host.setAlias(port.index, id); err != nil {
+		return err
+	}
+	return host.setPort(port.index, e.Isolated)
+}
+
+// configure does the container's side.
+func (e *Endpoint) configure(inside *conn) error {
+	device, err := inside.link(e.Device)
+	if err != nil {
+		return err
+	}
+	if err := inside.addAddress(device.index, netip.PrefixFrom(e.Address, e.Subnet.Bits())); err != nil {
+		return err
+	}
+	if e.Address6.IsValid() {
+		if err := inside.addAddress(device.index, netip.PrefixFrom(e.Address6, e.Subnet6.Bits())); err != nil {
+			return err
+		}
+	}
+	if err := inside.up(device.index, e.Device); err != nil || !e.Gateway || e.Internal {
+		return err
+	}
+	if err := inside.addGateway(e.Network.Gateway); err != nil || !e.Address6.IsValid() {
+		return err
+	}
+	return inside.addGateway(e.Gateway6)
+}
+
+// Unplug takes out the cable of an address, and ports that lead to it. The caller knows that it is its own container's.
+func Unplug(address netip.Addr) error {
+	l, err := lock()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	host, err := dial()
+	if err != nil {
+		return err
+	}
+	defer host.close()
+	for _, name := range cables(address) {
+		if err := host.remove(name); err != nil {
+			return err
+		}
+	}
+	rules, err := openRules()
+	if err != nil {
+		return err
+	}
+	defer rules.close()
+	return rules.sweep(host)
 }

@@ -61,16 +61,16 @@ func (m *message) nest(kind uint16, inside func(*message)) {
 	m.attribute(kind|unix.NLA_F_NESTED, value)
 }
 
-// do sends a request and waits for the answer: the fixed part and attributes of a message, or nothing. what is said in an error.
-func (c *conn) do(m message, what string) ([]byte, error) {
+// do sends a request and waits for the answers: the fixed part and attributes of each message, if there are any. what is said in
+// an error. A request with NLM_F_DUMP may have many answers, the last of which is NLMSG_DONE.
+func (c *conn) do(m message, what string) (answers [][]byte, err error) {
 	c.sequence++
 	order.PutUint32(m, uint32(len(m)))
 	order.PutUint32(m[8:], c.sequence)
 	if err := unix.Sendto(c.fd, m, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, fail.Call("netlink: "+what, err, "")
 	}
-	var answer []byte
-	buffer := make([]byte, 16<<10)
+	buffer := make([]byte, 32<<10) // no message of a dump is longer
 	for {
 		n, _, err := unix.Recvfrom(c.fd, buffer, 0)
 		if err == unix.EINTR {
@@ -88,15 +88,27 @@ func (c *conn) do(m message, what string) ([]byte, error) {
 			b = b[min((size+3)&^3, len(b)):]
 			switch {
 			case sequence != c.sequence:
-			case kind == unix.NLMSG_ERROR:
+			case (kind == unix.NLMSG_ERROR || kind == unix.NLMSG_DONE) && len(body) >= 4:
 				if errno := -int32(order.Uint32(body)); errno != 0 {
 					return nil, fail.Call("netlink: "+what, unix.Errno(errno), cause(unix.Errno(errno)))
 				}
-				return answer, nil
+				return answers, nil
 			default:
-				answer = append([]byte(nil), body...)
+				answers = append(answers, append([]byte(nil), body...))
 			}
 		}
+	}
+}
+
+// attributes calls f for each attribute. What is damaged ends the list.
+func attributes(b []byte, f func(kind uint16, value []byte)) {
+	for len(b) >= 4 {
+		size, kind := int(order.Uint16(b)), order.Uint16(b[2:])&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER)
+		if size < 4 || size > len(b) {
+			return
+		}
+		f(kind, b[4:size])
+		b = b[min((size+3)&^3, len(b)):]
 	}
 }
 

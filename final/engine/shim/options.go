@@ -38,8 +38,9 @@ type Options struct {
 
 	Trash  string   // the container goes with its end: Dir is moved in there first, so that it vanishes at once
 	Remove []string // and this is removed with it: its name, its volumes
-	Unlink []string // links that are removed when the container stops: its address
-	Engine []string // a command that is executed when it stops; nil if there is nothing to do
+	Cables []string // interfaces of the host that lead to the container, which are removed when it is over
+	Held   int      // how many sockets it keeps, from descriptor 5 on: ports of the host
+	Engine []string // a command that is executed when it is over, to remove what the last container leaves; nil if there is nothing to do
 }
 
 // Health says how a shim finds out whether its container does its work. It has a probe if Interval is not 0: the process in
@@ -96,11 +97,12 @@ func (o *Options) Args() []string {
 	number("-health-retries", int64(o.Health.Retries))
 	text("-health-on-failure", o.Health.OnFailure)
 	text("-trash", o.Trash)
+	number("-held", int64(o.Held))
 	for _, path := range o.Remove {
 		text("-remove", path)
 	}
-	for _, path := range o.Unlink {
-		text("-unlink", path)
+	for _, name := range o.Cables {
+		text("-cable", name)
 	}
 	for _, arg := range o.Engine {
 		args = append(args, "-engine", arg)
@@ -114,7 +116,7 @@ func Parse(args []string) (*Options, error) {
 	texts := map[string]*string{"-id": &o.ID, "-dir": &o.Dir, "-run": &o.RunDir, "-runtime": &o.Runtime, "-root": &o.Root,
 		"-restart": &o.Restart, "-trash": &o.Trash, "-explain": &o.Explain, "-name": &o.Name, "-image": &o.Image, "-events": &o.Events, "-health-on-failure": &o.Health.OnFailure}
 	flags := map[string]*bool{"-systemd": &o.Systemd, "-tty": &o.TTY, "-stdin": &o.Stdin, "-stdin-once": &o.StdinOnce}
-	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts,
+	numbers := map[string]*int{"-log-files": &o.LogFiles, "-retries": &o.MaxRetries, "-restarts": &o.Restarts, "-held": &o.Held,
 		"-stop-signal": &o.StopSignal, "-stop-timeout": &o.StopTimeout, "-health-retries": &o.Health.Retries}
 	times := map[string]*time.Duration{"-health-interval": &o.Health.Interval, "-health-timeout": &o.Health.Timeout,
 		"-health-start-period": &o.Health.StartPeriod, "-health-start-interval": &o.Health.StartInterval}
@@ -142,10 +144,10 @@ func Parse(args []string) (*Options, error) {
 			o.LogSize, err = strconv.ParseInt(value, 10, 64)
 		case name == "-remove":
 			o.Remove = append(o.Remove, value)
+		case name == "-cable":
+			o.Cables = append(o.Cables, value)
 		case name == "-engine":
 			o.Engine = append(o.Engine, value)
-		case name == "-unlink":
-			o.Unlink = append(o.Unlink, value)
 		default:
 			err = fmt.Errorf("there is no such option")
 		}
