@@ -422,3 +422,25 @@ func TestLastOneOut(t *testing.T) {
 		return !strings.Contains(tool(t, h.net, "ip", "-br", "link")+tool(t, h.net, "nft", "list", "tables"), "jocker")
 	}, labtest.Scale(5*time.Second), 50*time.Millisecond)
 }
+
+// Rules of others are left as they are. If they drop what is forwarded the user is told, until he has let it through.
+func TestForeignRules(t *testing.T) {
+	h := newHost(t)
+	other := h.neighbour()
+	const rules = "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n"
+	tool(t, h.net, "nft", rules)
+	run := func(args ...string) string {
+		_, errs, code := h.run("", append([]string{"run", "--rm", "-p", "8080:80", "busybox"}, args...)...)
+		require.Zero(t, code, errs)
+		h.noNetwork()
+		return errs
+	}
+	require.Contains(t, run("true"), "the chain FORWARD of the table ip filter, which is not jocker's, drops what it does not know")
+	require.Equal(t, rules, tool(t, h.net, "nft", "list", "table", "ip", "filter"))
+	for _, way := range []string{"iifname", "oifname"} {
+		tool(t, h.net, "nft", "insert", "rule", "ip", "filter", "FORWARD", way, "jocker0", "accept")
+	}
+	require.Empty(t, run("true"))
+	h.web("web", "-p", "8080:80")
+	require.Equal(t, "192.0.2.2", ask(other, "192.0.2.1:8080"))
+}

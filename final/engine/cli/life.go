@@ -20,7 +20,7 @@ func startCommand(a *app) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !attached && !interactive {
 				return a.containers(args, func(c *container.Container) error {
-					conn, err := a.start(c, container.StartOptions{})
+					conn, err := a.start(c, container.StartOptions{Warn: warn})
 					if conn != nil {
 						conn.Close()
 					}
@@ -39,7 +39,7 @@ func startCommand(a *app) *cobra.Command {
 				return err
 			}
 			rows, columns := terminalSize()
-			conn, err := a.start(c, container.StartOptions{Rows: rows, Columns: columns})
+			conn, err := a.start(c, container.StartOptions{Warn: warn, Rows: rows, Columns: columns})
 			if err == nil && conn == nil {
 				conn, err = c.Attach()
 			}
@@ -116,7 +116,7 @@ func restartCommand(a *app) *cobra.Command {
 			if err := stop(c, cmd, seconds, signal); err != nil {
 				return err
 			}
-			conn, err := a.start(c, container.StartOptions{})
+			conn, err := a.start(c, container.StartOptions{Warn: warn})
 			if conn != nil {
 				conn.Close()
 			}

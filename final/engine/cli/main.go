@@ -194,3 +194,6 @@ func (a *app) container(name string) (*container.Container, error) {
 	}
 	return s.Find(name)
 }
+
+// warn tells the user what goes wrong without being an error.
+func warn(text string) { fmt.Fprintln(os.Stderr, "WARNING:", text) }

@@ -154,7 +154,7 @@ func (a *app) run(f *createFlags, cmd *cobra.Command, args []string, detach bool
 		return err
 	}
 	defer lock.Unlock()
-	start := container.StartOptions{}
+	start := container.StartOptions{Warn: warn}
 	if c.Tty && !detach {
 		start.Rows, start.Columns = terminalSize()
 	}

@@ -20,6 +20,7 @@ type netResult struct {
 	address netip.Addr // not valid if it has none
 	held    []*os.File // sockets that keep its ports of the host, for the shim
 	cables  []string   // the host's ends of its cables
+	warning string
 	err     error
 }
 
@@ -91,7 +92,7 @@ func (c *Container) plug() (r netResult) {
 	if r.err = network.Plug(r.ns, c.ID, e); r.err != nil {
 		return r
 	}
-	r.address, r.cables = e.Address, []string{e.Cable()}
+	r.address, r.cables, r.warning = e.Address, []string{e.Cable()}, e.Warning
 	n := Network{IPAddress: e.Address.String(), IPPrefixLen: net.Subnet.Bits(), Gateway: net.Gateway.String(), MacAddress: e.MAC.String(),
 		Cable: e.Cable(), Bridge: net.Bridge}
 	for _, p := range e.Ports {

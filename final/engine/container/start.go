@@ -27,6 +27,7 @@ func (e *StartError) Error() string { return e.Text }
 
 // A StartOptions is what a start can be told.
 type StartOptions struct {
+	Warn          func(text string) // tells the user; nil: nobody listens
 	Rows, Columns uint16 // the size of the terminal; 0 if unknown
 }
 
@@ -85,6 +86,9 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 	})
 	got := <-net
 	closeAll(got.held) // the shim has them
+	if got.warning != "" && o.Warn != nil {
+		o.Warn(got.warning)
+	}
 	if got.ns != nil {
 		got.ns.Close() // the shim's mount holds it
 	}

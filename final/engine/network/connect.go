@@ -22,6 +22,7 @@ type Endpoint struct {
 	MAC      net.HardwareAddr // the same
 	Ports    []Port           // of the host, that lead to it
 	Gateway  bool             // its network is the way to everywhere
+	Warning  string           // filled in if others' rules stand in the way
 }
 
 // NewNamespace makes a network name space with its loopback interface up. It lives as long as the file is open, is mounted, or a
@@ -113,9 +114,14 @@ func (e *Endpoint) layCable(host *conn, rules *rules, ns *os.File, id string) er
 		return err
 	}
 	defer l.Close()
-	bridge, err := e.up(host)
+	bridge, made, err := e.up(host)
 	if err != nil {
 		return err
+	}
+	if made && !e.Internal {
+		if e.Warning, err = Foreign(e.Bridge); err != nil {
+			return err
+		}
 	}
 	if err := e.take(host, bridge, ns); err != nil {
 		return err

@@ -44,7 +44,7 @@
 // Docker's default network lets each container reach all ports of all others. Here a container has to publish a port for that. Those
 // that belong together are put into a network of their own, where they reach each other.
 //
-// Rules of others on the host, such as Docker's or a firewall's, are left alone, and may drop what ours let through.
+// Rules of others on the host, such as Docker's or a firewall's, are left alone, and may drop what ours let through (foreign.go says so)
 //
 // # Reading order
 //
@@ -54,4 +54,5 @@
 //	nat.go      match.go     nftables: the table ip jocker and the words of its rules
 //	isolate.go               the table bridge jocker
 //	publish.go               ports of the host
+//	foreign.go               rules of others that stand in the way
 package network

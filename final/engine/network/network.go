@@ -58,21 +58,21 @@ func Default() (*Network, error) {
 		defaultSubnets, DefaultBridge)
 }
 
-// up makes the bridge, if it is not there, and returns its number. The caller holds the lock, and switches the bridge on when all is
+// up makes the bridge, if it is not there, and returns its number and whether it had to be made. The caller holds the lock, and switches the bridge on when all is
 // done: one that is found to be on is complete.
-func (n *Network) up(host *conn) (int32, error) {
+func (n *Network) up(host *conn) (index int32, made bool, err error) {
 	bridge, err := host.link(n.Bridge)
 	if err != nil || bridge.up {
-		return bridge.index, err
+		return bridge.index, false, err
 	}
 	if err := host.addBridge(n.Bridge, MAC(n.Gateway)); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if bridge, err = host.link(n.Bridge); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if err := host.addAddress(bridge.index, netip.PrefixFrom(n.Gateway, n.Subnet.Bits())); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	settings := []setting{
 		{"ipv4/ip_forward", "1", "the host has to pass on what is not for itself"},
@@ -81,16 +81,16 @@ func (n *Network) up(host *conn) (int32, error) {
 	}
 	if n.Gateway6.IsValid() {
 		if err := host.addAddress(bridge.index, netip.PrefixFrom(n.Gateway6, n.Subnet6.Bits())); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		settings = append(settings, setting{"ipv6/conf/all/forwarding", "1", "the host has to pass on what is not for itself"})
 	}
 	for _, s := range settings {
 		if err := s.write(); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	return bridge.index, nil
+	return bridge.index, true, nil
 }
 
 // A setting is a file in /proc/sys/net.
