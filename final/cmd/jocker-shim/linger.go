@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -37,17 +38,15 @@ func linger(o *shim.Options) error {
 	if len(o.Engine) == 0 {
 		return nil
 	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	if err != nil {
 		return os.NewSyscallError("socket(AF_UNIX)", err)
 	}
 	if unix.Bind(fd, &unix.SockaddrUnix{Name: "@jocker-linger"}) != nil {
 		return nil // another one does it
 	}
-	if err := unix.Dup3(fd, 3, 0); err != nil { // handed on
-		return os.NewSyscallError("dup3", err)
-	}
-	return os.NewSyscallError("execve("+o.Engine[0]+")", unix.Exec(o.Engine[0], o.Engine, os.Environ()))
+	argv := append(append([]string{}, o.Engine...), strconv.Itoa(fd)) // it is handed on
+	return os.NewSyscallError("execve("+argv[0]+")", unix.Exec(argv[0], argv, os.Environ()))
 }
 
 // removeLink removes a network interface.

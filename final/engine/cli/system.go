@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -173,8 +174,11 @@ func topCommand(a *app) *cobra.Command {
 // sweepCommand is what a shim turns into when its container is gone: if it was the last one, more goes. The shim hands over the socket by
 // which only one of them lingers.
 func sweepCommand(a *app) *cobra.Command {
-	return &cobra.Command{Use: "sweep", Hidden: true, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		const lingers = 3
+	return &cobra.Command{Use: "sweep DESCRIPTOR", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		lingers, err := strconv.Atoi(args[0])
+		if err != nil || lingers < 3 {
+			return fmt.Errorf("%s: a shim's socket is expected; `jocker system prune` is for people", args[0])
+		}
 		time.Sleep(time.Second)
 		unix.Close(lingers) // before we look: whoever ends from now on does so himself
 		return container.Sweep(a.root)

@@ -28,7 +28,7 @@ func (e *StartError) Error() string { return e.Text }
 // A StartOptions is what a start can be told.
 type StartOptions struct {
 	Warn          func(text string) // tells the user; nil: nobody listens
-	Rows, Columns uint16 // the size of the terminal; 0 if unknown
+	Rows, Columns uint16            // the size of the terminal; 0 if unknown
 }
 
 // Start starts a container that does not run. The caller holds its lock. It returns a connection to the shim, which has been
