@@ -210,7 +210,7 @@ func TestExplain(t *testing.T) {
 	h := newHost(t)
 	out, errs, code := h.run("", "run", "--rm", "--explain", "busybox", "echo", "hello")
 	require.Equal(t, "hello\n 0", out+" "+string(rune('0'+code)))
-	for _, part := range []string{"actor         time  lab    what", "  1  engine ", "mount the container's root", "a cable from it to the bridge", "shim ", "runtime ", "init ",
+	for _, part := range []string{"actor         time  lab    what", "  1  engine ", "mount the container's root", "lay a cable from it to the bridge", "shim ", "runtime ", "init ",
 		"lab02", "lab06", "clone3(", "pivot_root(", "becomes the program", "from the command's first instruction"} {
 		require.Contains(t, errs, part)
 	}
