@@ -132,7 +132,7 @@ reset: need-build bin/lab
 
 grade: need-lab bin/lab
 	@$(RUN_AS_ROOT) bin/lab rootfs >/dev/null
-	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab grade "$(DIR)"
+	@$(RUN_AS_ROOT) LAB_GO="$(GO)" bin/lab grade $(if $(DIR),"$(DIR)")
 
 # --- prove them ---
 

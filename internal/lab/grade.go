@@ -116,7 +116,7 @@ func gradeOne(ctx context.Context, a attempt) []string {
 		}
 	}
 	if len(observed) > 200 {
-		observed = observed[:200] + "…"
+		observed = strings.ToValidUTF8(observed[:200], "") + "…"
 	}
 	return []string{id, fmt.Sprint(r.Count()), fmt.Sprint(len(r.Tasks)), open, name, strings.ReplaceAll(observed, "\n", " "), fmt.Sprintf("%.1f", r.Seconds)}
 }

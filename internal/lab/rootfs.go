@@ -48,8 +48,9 @@ func rootfs(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 
 	files, settings := filepath.Join(scratch, "files"), filepath.Join(scratch, "settings")
 	if len(args) == 1 {
-		err = unpackTarball(ctx, args[0], files)
-		fmt.Fprintf(stdout, "layer 1: the files of %s\n", args[0])
+		if err = unpackTarball(ctx, args[0], files); err == nil {
+			fmt.Fprintf(stdout, "layer 1: the files of %s\n", args[0])
+		}
 	} else {
 		err = busyboxLayer(ctx, files, scratch, stdout)
 	}

@@ -133,6 +133,11 @@ func status(_ context.Context, args []string, stdout, _ io.Writer) error {
 
 // explain prints the table of errors and their causes, or the rows in which a word occurs.
 func explain(_ context.Context, args []string, stdout, _ io.Writer) error {
-	check.PrintCauses(stdout, strings.Join(args, " "))
-	return nil
+	word := strings.Join(args, " ")
+	var b strings.Builder
+	if check.PrintCauses(&b, word); b.Len() == 0 {
+		return fmt.Errorf("the table knows nothing of %q: make explain shows all of it", word)
+	}
+	_, err := io.WriteString(stdout, b.String())
+	return err
 }

@@ -249,6 +249,8 @@ func TestResetNeedsRoot(t *testing.T) {
 func TestExplainCommand(t *testing.T) {
 	out, _ := say(t, 0, "explain", "subtree_control")
 	require.True(t, strings.HasPrefix(out, "EBUSY (device or resource busy), write to cgroup.subtree_control\n    "), out)
+	_, errs := say(t, 2, "explain", "nosuchword")
+	require.Equal(t, "lab explain: the table knows nothing of \"nosuchword\": make explain shows all of it\n", errs)
 }
 
 func TestDoctor(t *testing.T) {
