@@ -65,7 +65,7 @@ func TestHierarchyInterrupted(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		t.Run(signal.String(), func(t *testing.T) {
 			labtest.Snapshot(t)
-			hold := fmt.Sprintf("inject=mkdirat:delay_exit=%d:when=1", labtest.Scale(200*time.Millisecond).Microseconds())
+			hold := fmt.Sprintf("inject=mkdirat:delay_exit=%d:when=1", labtest.Scale(500*time.Millisecond).Microseconds())
 			p := labtest.Cmd{Args: []string{"strace", "-qqq", "-o", "/dev/null", "-e", "trace=mkdirat", "-e", hold,
 				labtest.Bin(t, "lab01"), "hierarchy"}}.Start(t)
 			labtest.Until(t, "the tour makes its cgroups", func() bool { return strings.Contains(p.Stderr(), "mkdir") })
