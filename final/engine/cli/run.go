@@ -78,7 +78,7 @@ func (a *app) create(f *createFlags, cmd *cobra.Command, args []string) (*contai
 		return nil, nil, err
 	}
 	looking := time.Now()
-	img, err := a.findImage(s, args[0], f.pull, f.platform)
+	img, err := a.findImage(s, cmd.Name(), args[0], f.pull, f.platform)
 	a.explanation.Note(looking, 6, "find the image in the store: index.json, its manifest, its config", "")
 	if err != nil {
 		return nil, nil, err
@@ -100,7 +100,7 @@ func (a *app) create(f *createFlags, cmd *cobra.Command, args []string) (*contai
 }
 
 // findImage finds an image, and pulls it if --pull says so.
-func (a *app) findImage(s *container.Store, name, pull, platform string) (*image.Image, error) {
+func (a *app) findImage(s *container.Store, command, name, pull, platform string) (*image.Image, error) {
 	switch pull {
 	case "always", "missing", "never":
 	default:
@@ -108,6 +108,9 @@ func (a *app) findImage(s *container.Store, name, pull, platform string) (*image
 	}
 	if pull != "always" {
 		img, err := s.Images.Find(name)
+		if err == nil && platform != "" {
+			err = checkPlatform(img, name, platform)
+		}
 		if err == nil || !errors.Is(err, image.ErrNotFound) || pull == "never" {
 			return img, err
 		}
@@ -116,13 +119,26 @@ func (a *app) findImage(s *container.Store, name, pull, platform string) (*image
 	}
 	f := registryFlags{platform: platform}
 	if err := a.registry(nil, os.Stderr, "pull", f.args(pullName(name))...); err != nil {
-		if code := (&exitError{}); errors.As(err, &code) {
-			return nil, &exitError{code: 125}
+		if code := (&exitError{}); errors.As(err, &code) && command == "run" {
+			return nil, exit(125)
 		}
 		return nil, err
 	}
 	s.TellImage("pull", name)
 	return s.Images.Find(name)
+}
+
+// checkPlatform says whether an image is for the platform that was asked for; if not, it counts as missing.
+func checkPlatform(img *image.Image, name, platform string) error {
+	want, err := image.ParsePlatform(platform)
+	if err != nil {
+		return err
+	}
+	if have := img.Config.Platform; !image.Matches(have, want) {
+		return fmt.Errorf("%w: image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", image.ErrNotFound, name,
+			image.PlatformName(want), image.PlatformName(have))
+	}
+	return nil
 }
 
 // pullName is the name with its tag, so that nothing need be said about the default one.
