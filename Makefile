@@ -30,7 +30,7 @@ lab03: ## * run -ti /bin/sh: an init, and /proc of its own
 lab04: ## * memory, cpu and cpuset limits, found through mountinfo
 lab05: ## * arguments and environment over a pipe
 lab06: ## * a root file system of its own: busybox on union layers
-final: ## * the runtime that all this leads to: play its tour
+final: ## * the runtime and the engine that all this leads to: play the tour
 start: ## * write what you begin with into work/: make start LAB=03
 check: ## * check what you wrote, and hear what is wrong: make check LAB=03
 hint: ## * the next of three hints: make hint LAB=03 TASK=2
@@ -92,7 +92,7 @@ $(LABS): lab%: need-lab bin/lab bin/lab%
 	@echo
 	@echo "To go on by hand: make shell LAB=$*"
 
-final: need-lab bin/lab bin/jocker-runtime
+final: need-lab bin/lab bin/jocker bin/jocker-shim bin/jocker-runtime
 	@$(RUN_AS_ROOT) bin/lab play $(if $(GUIDE),-lang $(GUIDE)) final
 
 rootfs: need-lab bin/lab

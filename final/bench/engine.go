@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -44,6 +45,13 @@ func runEngine(jocker string, rounds, runs, many int, out string) error {
 		return err
 	}
 	defer e.stop()
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		e.stop()
+		os.Exit(1)
+	}()
 	for n := range rounds {
 		r := Round{}
 		for _, m := range []struct {

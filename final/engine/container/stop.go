@@ -185,6 +185,7 @@ func (c *Container) waitLost(status *Status) (int, error) {
 		}
 	}
 	c.runtimeCommand("delete", "--force", c.ID)
+	Sweep(c.store.Root) // as its shim would have done; what still can't go will with the next
 	return 255, nil
 }
 
