@@ -139,7 +139,7 @@ func TestNull(t *testing.T) {
 	require.Equal(t, os.FileMode(0o666), host.Mode().Perm())
 
 	for cause, script := range map[string]string{
-		`open("/dev/null", O_RDWR|O_NOFOLLOW): no such file or directory (ENOENT): `:              "rm /dev/null",
+		`open("/dev/null", O_RDWR|O_NOFOLLOW): no such file or directory (ENOENT): `:              "true",
 		`open("/dev/null", O_RDWR|O_NOFOLLOW): too many levels of symbolic links (ELOOP): `:       "ln -s zero /dev/null",
 		`open("/dev/null", O_RDWR|O_NOFOLLOW): it is not the null device: `:                       "rm -f /dev/null; cp /proc/self/status /dev/null",
 		`open("/dev/null", O_RDWR|O_NOFOLLOW): it is not the null device: the host's is not for `: "rm -f /dev/null; mkfifo /dev/null; test -p /dev/null",

@@ -204,7 +204,7 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, fmt.Sprint(i+1), strings.Fields(want[i])[0], "in the order in which they are made")
 	}
 	text := strings.Join(got, "\n")
-	require.Regexp(t, `(?s)runtime +lab02  start init in new .*pid.* namespaces\n`+
+	require.Regexp(t, `(?s)runtime +lab02  start init in new .*pid.*\n`+
 		`.*runtime +run the prestart and createRuntime hooks\n.*init +wait for the runtime's hooks\n`+
 		`.*runtime +lab04  pids.max = 99\n.*init +lab05  be ready, and wait for start\n`, text)
 	require.Greater(t, len(got), 30)
