@@ -94,13 +94,14 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 	p.daemon(t, p.Path("containerd.sock"), Need(t, "containerd", "containerd"), "--log-level", "warn", "--config", config)
 }
 
-// Dockerd starts dockerd, which needs Containerd, with further options.
+// Dockerd starts dockerd, which needs Containerd, with further options. Of several with one name, dockerd takes the first.
 func (p *Peers) Dockerd(t *testing.T, options ...string) {
 	t.Helper()
 	Need(t, "docker", "docker.io")
-	p.daemon(t, p.Path("docker.sock"), append([]string{Need(t, "dockerd", "docker.io"), "--log-level", "warn", "--host", "unix://" + p.Path("docker.sock"),
+	args := append([]string{Need(t, "dockerd", "docker.io")}, options...)
+	p.daemon(t, p.Path("docker.sock"), append(args, "--log-level", "warn", "--host", "unix://"+p.Path("docker.sock"),
 		"--containerd", p.Path("containerd.sock"), "--data-root", p.Path("docker"), "--exec-root", p.Path("docker-exec"), "--pidfile", p.Path("docker.pid"),
-		"--exec-opt", "native.cgroupdriver=cgroupfs"}, options...)...)
+		"--exec-opt", "native.cgroupdriver=cgroupfs")...)
 	labtest.Until(t, "dockerd answers", func() bool { return p.Docker(t, "version").Code == 0 })
 }
 

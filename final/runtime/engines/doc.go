@@ -11,6 +11,7 @@
 //	limits_test.go      what docker sets: limits, seccomp, capabilities, users, volumes
 //	containerd_test.go  ctr run --runc-binary
 //	podman_test.go      podman --runtime
+//	systemd_test.go     --systemd-cgroup, by hand and under Docker's systemd driver; where systemd is PID 1
 //
 // The engines run in network and mount namespaces of their own: their bridges, firewall rules and mounts are not the
 // machine's. What remains are cgroups, which the tests remove.

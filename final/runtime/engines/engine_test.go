@@ -27,10 +27,10 @@ func start(t *testing.T) *engines {
 }
 
 // dockerd starts dockerd, whose containers then are run by the runtime under test unless they name another.
-func (e *engines) dockerd(t *testing.T) {
+func (e *engines) dockerd(t *testing.T, options ...string) {
 	t.Helper()
 	e.Containerd(t)
-	e.Dockerd(t, "--add-runtime", "ours="+e.runtime, "--default-runtime", "ours")
+	e.Dockerd(t, append(options, "--add-runtime", "ours="+e.runtime, "--default-runtime", "ours")...)
 	ok(t, e.Docker(t, "import", "--change", "CMD [\"/bin/sh\"]", e.Busybox(t), "busybox"))
 }
 
