@@ -25,7 +25,7 @@
 // create, start, kill, delete. Ours is the default; --runtime runc or crun does as well. The engine links none of the
 // runtime's code, with two small exceptions: Docker's seccomp profile, as data, and the form of errors.
 //
-// The shim links nothing of the engine but package shim, the few words both have in common: it has to be
+// The shim links nothing of the engine but packages shim and event, the few words both have in common: it has to be
 // small, as there are as many of it as containers. What speaks HTTP, to registries, is a program of its own, too
 // (cmd/jocker-registry, executed by `jocker pull` and `jocker push`): thousands of files of other people's code
 // need a millisecond to start up, which each `jocker run` would pay; and code that parses what strangers send is
@@ -40,6 +40,7 @@
 //	  containers/ID/                  a container; also its OCI bundle
 //	    container.json                what it was created with, in Docker's words (written by commands)
 //	    state.json                    what has become of it (written by its shim)
+//	    probe.json  health.json       the probe of its health, and the last answers
 //	    config.json                   what the runtime is told (written at each start)
 //	    rootfs/                       mount point: overlay of the layers and diff/
 //	    diff/  work/                  what the container changed; overlayfs's scratch
@@ -55,6 +56,7 @@
 //	  runtime/                        the runtime's --root
 //	  containers/ID/shim.sock         attach, resize, wait: speaks packets, to root only (package shim)
 //	  containers/ID/netns             the container's network namespace, mounted (see below)
+//	  events  events.1                what happened, a line each (package event)
 //
 // Two rules make this safe against other commands and against kill -9. A thing appears under its name by one
 // rename, link or symlink, when all of it is there, so that whoever finds it may use it. And what one start must
@@ -71,6 +73,7 @@
 // # The packages, in reading order
 //
 //	inroot      files in a directory whose links must not lead out: openat2(RESOLVE_IN_ROOT)
+//	event       what happened, for those who look on
 //	layer       a tar to a directory and back: whiteouts, hard links, hostile entries
 //	image       the store: blobs, names, layers; archives; an image from this machine's busybox
 //	container   a container's files; its life: create, start, stop, remove; the OCI configuration

@@ -92,6 +92,7 @@ func loadCommand(a *app) *cobra.Command {
 			defer f.Close()
 			images, err := s.Images.Load(f)
 			for _, img := range images {
+				s.Tell("image", "load", string(img.ID), "name", strings.Join(img.Names, ","))
 				for _, name := range img.Names {
 					fmt.Println("Loaded image:", name)
 				}
@@ -138,6 +139,7 @@ func importCommand(a *app) *cobra.Command {
 			defer f.Close()
 			img, err := s.Images.Import(f, config, name, message)
 			if err == nil {
+				s.Tell("image", "import", string(img.ID), "name", name)
 				fmt.Println(img.ID)
 			}
 			return err

@@ -8,8 +8,8 @@
 //	run.go       run and create; flags.go: their flags; values.go, modes.go, mounts.go, ports.go, health.go: what these mean; book.go
 //	attach.go    between a terminal and a container
 //	life.go      start, stop, restart, kill, rm, wait, pause, rename
-//	ps.go logs.go inspect.go exec.go update.go cp.go
-//	stats.go events.go anatomy.go explain.go
+//	ps.go logs.go inspect.go exec.go update.go cp.go place.go
+//	stats.go events.go anatomy.go svg.go
 //	images.go    images, rmi, tag, history, init-image; archive.go: save, load, import, export, commit
 //	registry.go  pull, push, login, logout: by jocker-registry; build.go: by jocker-build
 //	volume.go system.go disk.go prune.go completion.go

@@ -18,7 +18,7 @@ func (f *createFlags) checkModes() error {
 		{"pid", h.PidMode, "host private container"},
 		{"uts", h.UTSMode, "host private"},
 		{"cgroupns", h.CgroupnsMode, "host private"},
-		{"userns", h.UsernsMode, "host private"},
+		{"userns", h.UsernsMode, "host"}, // as with Docker: a container with a root of its own is made by an engine that has one
 	} {
 		if err := checkMode(m.flag, m.mode, strings.Fields(m.known)); err != nil {
 			return err

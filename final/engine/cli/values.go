@@ -91,7 +91,7 @@ func (f *createFlags) readSizes() (err error) {
 	}
 	if f.cpus != "" {
 		n, err := strconv.ParseFloat(f.cpus, 64)
-		if err != nil || n <= 0 || n > 1e6 {
+		if err != nil || !(n > 0 && n <= 1e6) {
 			return fmt.Errorf("invalid argument %q for --cpus: a number of processors such as 1.5", f.cpus)
 		}
 		h.NanoCpus = int64(n * 1e9)

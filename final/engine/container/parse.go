@@ -22,7 +22,7 @@ func ParseSize(text string) (int64, error) {
 		short = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
 	}
 	f, ok := factor[short]
-	if err != nil || !ok || n < 0 || n*f > 1<<62 {
+	if err != nil || !ok || !(n >= 0 && n*f <= 1<<62) || strings.ContainsAny(digits, "xX_") {
 		return 0, fmt.Errorf("invalid size: '%s': a number and one of b, k, m, g, such as 64m", text)
 	}
 	return int64(n * f), nil
