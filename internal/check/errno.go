@@ -63,11 +63,11 @@ var Causes = []Cause{
 		"A layer is missing or isn't a directory; workdir is not on upperdir's file system; or upperdir lies on a file system that can't be one, such as overlayfs itself or a shared folder of a VM. dmesg has the reason."),
 	cause(syscall.EINVAL, "mount of an option", `mount`,
 		"The file system doesn't know an option, or the flags contradict one another. dmesg may have the reason."),
-	cause(syscall.EINVAL, "umount", `umount`, "This isn't a mount point, in this namespace."),
+	cause(syscall.EINVAL, "umount", `umount`, "This isn't a mount point, in this namespace; or it came here from a more privileged one, and is locked."),
 	cause(syscall.EINVAL, "setns", `setns`, "To enter a user namespace a process must have one thread; to enter a mount namespace it must not share its root with others (unshare(CLONE_FS)). Or the descriptor is of another kind of namespace."),
 	cause(syscall.EINVAL, "write to a cgroup file", `/sys/fs/cgroup|lab0\d-`,
 		"The kernel can't read this value: a number with a unit, a list where a number is wanted, processors that don't exist, a memsw limit below the memory limit."),
-	cause(syscall.EINVAL, "clone or exec", `fork/exec`, "Flags contradict one another; or an argument or variable has a NUL byte in it, or is \"\" as a path."),
+	cause(syscall.EINVAL, "clone or exec", `fork/exec`, "Flags contradict one another; or an argument or variable has a NUL byte in it."),
 
 	cause(syscall.EPERM, "clone with CLONE_NEWUSER", `fork/exec|clone|unshare`,
 		"An ordinary user may make namespaces only together with a user namespace, and some machines forbid that one: /proc/sys/user/max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns. Or the maps are refused: an id outside that isn't yours, or a group without setgroups being denied."),
@@ -84,6 +84,8 @@ var Causes = []Cause{
 
 	cause(syscall.ENOENT, "exec", `exec|execve`,
 		"There is no such file; or there is, and what it needs is missing: the interpreter in its first line (with a \\r at the end, if the file came from Windows), or the dynamic loader of a program that isn't static. In a new root that is easily so. A bare name was not looked up in PATH: execve knows no PATH."),
+	cause(syscall.ENOENT, "write to cgroup.subtree_control", `subtree_control`,
+		"The controller isn't in this cgroup's own cgroup.controllers: it is on v1, or the cgroup above doesn't hand it on."),
 	cause(syscall.ENOENT, "a cgroup file", `/sys/fs/cgroup|lab0\d-\d+/`,
 		"This cgroup has no such file: it is one of the other version, or the controller isn't listed in the parent's cgroup.subtree_control."),
 	cause(syscall.ENOENT, "/proc/PID", `/proc/`, "The process has ended; or this /proc belongs to another PID namespace, in which it has another number."),

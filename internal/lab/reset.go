@@ -28,6 +28,7 @@ type leftover struct {
 // Names that only the labs, their guides and their checks use.
 var (
 	cgroupName  = regexp.MustCompile(`^(lab0[1-6]-\d+|mistakes|jocker-check-[\w-]+|test-limit-memory|cgroup-test|cgroup-[12]|broken)$`)
+	boxName     = regexp.MustCompile(`jocker-check-\d+-\w+`)
 	checkOwner  = regexp.MustCompile(`^jocker-check-(\d+)-`)
 	programName = regexp.MustCompile(`^(lab0[1-6](-[a-z]+)?|mistakes)$`)
 	guardName   = regexp.MustCompile(`^lab0[1-6]-guard$`)
@@ -96,6 +97,9 @@ func leftProcesses() (list []leftover) {
 		exe, _ := os.Readlink(dir + "/exe")
 		exe = strings.TrimSuffix(exe, " (deleted)")
 		guard := slices.ContainsFunc(args, guardName.MatchString)
+		if box := boxName.FindString(read(dir + "/cgroup")); box != "" && checking(box) {
+			continue
+		}
 		if programName.MatchString(filepath.Base(exe)) || guard {
 			pids[pid] = strings.Join(args, " ")
 			if guard {
