@@ -55,18 +55,22 @@ const (
 	resolveInRoot = 0x10     // RESOLVE_IN_ROOT
 )
 
-// openat2 is the call; dir is a descriptor of a directory.
+// openat2 is the call; dir is a descriptor of a directory. EAGAIN says that something on the machine was renamed or
+// mounted meanwhile, and that the kernel can't tell whether a ".." is still inside: then it is tried again.
 func openat2(dir int, path string, how openHow) (int, error) {
 	name, err := syscall.BytePtrFromString(path)
 	if err != nil {
 		return -1, err
 	}
-	fd, _, errno := syscall.Syscall6(sysOpenat2, uintptr(dir), uintptr(unsafe.Pointer(name)),
-		uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
-	if errno != 0 {
-		return -1, errno
+	for try := 0; ; try++ {
+		fd, _, errno := syscall.Syscall6(sysOpenat2, uintptr(dir), uintptr(unsafe.Pointer(name)),
+			uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		if errno == 0 {
+			return int(fd), nil
+		} else if errno != syscall.EAGAIN && errno != syscall.EINTR || try == 1000 {
+			return -1, errno
+		}
 	}
-	return int(fd), nil
 }
 
 // Task volume.1: openInRoot opens the directory path as root would see it if it were /.
