@@ -69,7 +69,7 @@ func (h *host) noNetwork() {
 	for start := time.Now(); time.Since(start) < labtest.Scale(5*time.Second); time.Sleep(20 * time.Millisecond) {
 		h.ok("system", "prune", "-f")
 		left = tool(h.t, h.net, "ip", "-br", "link") + tool(h.t, h.net, "nft", "list", "tables")
-		if !strings.Contains(left, "jk0") && !strings.Contains(left, "jn0") && !strings.Contains(left, "jocker") {
+		if !strings.Contains(left, "jk0") && !strings.Contains(left, "jn") && !strings.Contains(left, "jb") && !strings.Contains(left, "jocker") {
 			return
 		}
 	}
@@ -133,7 +133,7 @@ func ask(from *os.File, server string) (answer string) {
 		if _, after, ok := strings.Cut(string(data), "\n\n"); ok {
 			body = after
 		}
-		answer = strings.Trim(strings.TrimSpace(body), "[:f]")
+		answer = strings.TrimPrefix(strings.Trim(strings.TrimSpace(body), "[]"), "::ffff:")
 	})
 	return answer
 }

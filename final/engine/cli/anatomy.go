@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -138,7 +139,11 @@ func networkLines(a *container.Anatomy) []string {
 	n := a.Network
 	switch {
 	case a.Interface != "":
-		lines := []string{fmt.Sprintf("eth0 %s/%d ══ veth ══ %s ── bridge %s %s ── host", n.IPAddress, n.IPPrefixLen, a.Interface, a.Bridge, n.Gateway)}
+		var lines []string
+		for _, p := range n.Networks {
+			lines = append(lines, fmt.Sprintf("%s %s/%d ══ veth ══ %s ── bridge %s %s ── host", p.Device, p.IPAddress, p.IPPrefixLen, p.Cable, p.Bridge, p.Gateway))
+		}
+		sort.Strings(lines)
 		for port, bindings := range n.Ports {
 			for _, b := range bindings {
 				lines = append(lines, fmt.Sprintf("%s:%s of the host ── nftables ── %s", b.HostIP, b.HostPort, port))

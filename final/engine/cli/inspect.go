@@ -165,8 +165,13 @@ func inspectContainer(c *container.Container, size bool) (any, error) {
 	if s.Running() {
 		network = c.Network()
 	}
-	mode := c.HostConfig.NetworkMode
-	endpoint := map[string]any{"IPAddress": network.IPAddress, "IPPrefixLen": network.IPPrefixLen, "Gateway": network.Gateway, "MacAddress": network.MacAddress}
+	networks := map[string]*container.Place{}
+	for _, name := range c.NetworkNames() {
+		networks[name] = &container.Place{}
+	}
+	for name, place := range network.Networks {
+		networks[name] = place
+	}
 	ports := map[string][]container.PortBinding{}
 	for port := range c.Config.ExposedPorts {
 		ports[port] = network.Ports[port]
@@ -175,7 +180,7 @@ func inspectContainer(c *container.Container, size bool) (any, error) {
 		ports[port] = bindings
 	}
 	out.NetworkSettings = map[string]any{"IPAddress": network.IPAddress, "IPPrefixLen": network.IPPrefixLen, "Gateway": network.Gateway,
-		"MacAddress": network.MacAddress, "Ports": ports, "Networks": map[string]any{mode: endpoint}}
+		"MacAddress": network.MacAddress, "Ports": ports, "Networks": networks}
 	return out, nil
 }
 

@@ -71,7 +71,7 @@ func commands() map[string]maker {
 		"images": imagesCommand, "rmi": rmiCommand, "tag": tagCommand, "history": historyCommand, "init-image": initImageCommand,
 		"save": saveCommand, "load": loadCommand, "import": importCommand,
 		"pull": pullCommand, "push": pushCommand, "login": loginCommand, "logout": logoutCommand,
-		"volume": volumeCommand, "container": containerCommand, "image": imageCommand,
+		"volume": volumeCommand, "network": networkCommand, "container": containerCommand, "image": imageCommand,
 		"version": versionCommand, "info": infoCommand, "system": systemCommand,
 		"sweep": sweepCommand, "build": buildCommand, "builder": builderCommand,
 	}

@@ -81,7 +81,7 @@ func psRow(c *container.Container, status *container.Status, noTrunc, size bool)
 	created := container.HumanDuration(time.Since(c.Created)) + " ago"
 	row := map[string]string{"ID": id, "Image": c.Config.Image, "Command": strconv.Quote(command), "CreatedAgo": created, "RunningFor": created,
 		"CreatedAt": formatTime(c.Created), "Status": status.String(), "State": status.Word(), "Names": c.Name, "Ports": "", "Size": "",
-		"Labels": labelList(c.Config.Labels), "Networks": c.HostConfig.NetworkMode, "Mounts": mountList(c), "KilledBy": status.KilledBy}
+		"Labels": labelList(c.Config.Labels), "Networks": strings.Join(c.NetworkNames(), ","), "Mounts": mountList(c), "KilledBy": status.KilledBy}
 	if status.Running() {
 		row["Ports"] = portList(c)
 	}
@@ -181,7 +181,12 @@ func psFilter(s *container.Store, filters []string) (func(*container.Container, 
 		case "ancestor":
 			return c.Config.Image == value || c.Config.Image == value+":latest" || strings.HasPrefix(strings.TrimPrefix(c.Image, "sha256:"), value)
 		case "network":
-			return c.HostConfig.NetworkMode == value
+			for _, name := range c.NetworkNames() {
+				if name == value {
+					return true
+				}
+			}
+			return false
 		case "health":
 			return s.Health == value || s.Health == "" && value == "none"
 		case "before":

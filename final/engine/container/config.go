@@ -24,9 +24,18 @@ type Container struct {
 	HostConfig HostConfig
 	Mounts     []MountPoint
 	Command    []string // the command line that created it: `inspect --run`
+	Endpoints  []Endpoint
 
 	store *Store
 	lock  *os.File // held by this command; nil if it is not
+}
+
+// An Endpoint is a network that the container is to be in.
+type Endpoint struct {
+	Network    string   // its name; bridge is the default network
+	Aliases    []string `json:",omitempty"` // further names
+	IPAddress  string   `json:",omitempty"` // that was asked for
+	MacAddress string   `json:",omitempty"`
 }
 
 // A Config is the part that an image can give a default for.

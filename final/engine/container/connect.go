@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,35 +17,47 @@ import (
 
 // A netResult is a container's network, for one start.
 type netResult struct {
-	ns      *os.File   // the name space; nil for the host's
-	address netip.Addr // not valid if it has none
-	held    []*os.File // sockets that keep its ports of the host, for the shim
-	cables  []string   // the host's ends of its cables
-	warning string
-	err     error
+	ns         *os.File   // the name space; nil for the host's
+	address    netip.Addr // the first one; not valid if it has none
+	addresses  []netip.Addr
+	held       []*os.File // sockets that keep its ports of the host, for the shim
+	cables     []string   // the host's ends of its cables
+	nameServer string     // of the network; "" if it has none
+	warning    string
+	err        error
 }
 
-func (r *netResult) addressText() string {
-	if !r.address.IsValid() {
-		return ""
-	}
-	return r.address.String()
-}
-
-// Network is what `inspect` prints of a running container's network: network.json.
+// Network is what `inspect` prints of a running container's network: network.json. The first fields are those of the default network.
 type Network struct {
 	IPAddress   string
 	IPPrefixLen int
 	Gateway     string
 	MacAddress  string
-	Cable       string // the host's end of the cable, and the bridge that it is plugged into
+	Cable       string // the host's end of the cable to the first network, and the bridge that it is plugged into
 	Bridge      string
+	Networks    map[string]*Place
 	Ports       map[string][]PortBinding // with the ports of the host that were chosen
 }
 
-// networkOwn says whether the container has a place of its own on the bridge.
+// A Place is what the container has in one network.
+type Place struct {
+	NetworkID         string
+	IPAddress         string
+	IPPrefixLen       int
+	Gateway           string
+	GlobalIPv6Address string
+	IPv6Gateway       string
+	MacAddress        string
+	Aliases           []string
+	Device            string `json:",omitempty"` // in the container
+	Cable             string `json:",omitempty"` // the host's end, and the bridge that it is plugged into
+	Bridge            string `json:",omitempty"`
+}
+
+// networkOwn says whether the container has places of its own in networks.
 func (c *Container) networkOwn() bool {
-	return c.HostConfig.NetworkMode == "bridge" || c.HostConfig.NetworkMode == "default" || c.HostConfig.NetworkMode == ""
+	mode := c.HostConfig.NetworkMode
+	return mode != "none" && mode != "host" && !strings.HasPrefix(mode, "container:")
 }
 
 // connect makes or finds the container's network name space.
@@ -62,23 +75,25 @@ func (c *Container) connect() (r netResult) {
 		if pid, r.err = c.store.pidOf(other); r.err == nil {
 			r.ns, r.err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net")
 		}
-	case mode != "host":
-		r.err = fmt.Errorf("network %s not found: it is bridge, none, host or container:NAME", mode)
 	}
 	return r
 }
 
-// plug makes a name space and plugs it into the bridge.
+// plug makes a name space and plugs it into the container's networks.
 func (c *Container) plug() (r netResult) {
-	net, err := network.Default()
-	if err != nil {
-		return netResult{err: err}
+	var endpoints []*network.Endpoint
+	for i, where := range c.places() {
+		e, err := c.endpoint(where, "eth"+strconv.Itoa(i))
+		if err != nil {
+			return netResult{err: err}
+		}
+		endpoints = append(endpoints, e)
 	}
-	e := &network.Endpoint{Network: net, Device: "eth0", Gateway: true}
+	first := wayOut(endpoints)
 	step := c.store.explanation.step
-	if len(c.publishedPorts()) > 0 {
+	if len(c.publishedPorts()) > 0 && !first.Internal {
 		done := step(0, "take the ports of the host, which is done by binding sockets to them", "bind(2)")
-		e.Ports, r.held, r.err = c.takePorts(net.Subnet6.IsValid())
+		first.Ports, r.held, r.err = c.takePorts(first.Subnet6.IsValid())
 		if done(); r.err != nil {
 			return r
 		}
@@ -89,13 +104,23 @@ func (c *Container) plug() (r netResult) {
 		return r
 	}
 	defer step(0, "lay a cable from it to the bridge, which takes the address, too: it is the cable's name", "netlink: RTM_NEWLINK veth, RTM_NEWADDR, RTM_NEWROUTE")()
-	if r.err = network.Plug(r.ns, c.ID, e); r.err != nil {
+	if r.err = network.Plug(r.ns, c.ID, endpoints...); r.err != nil {
 		return r
 	}
-	r.address, r.cables, r.warning = e.Address, []string{e.Cable()}, e.Warning
-	n := Network{IPAddress: e.Address.String(), IPPrefixLen: net.Subnet.Bits(), Gateway: net.Gateway.String(), MacAddress: e.MAC.String(),
-		Cable: e.Cable(), Bridge: net.Bridge}
-	for _, p := range e.Ports {
+	r.address = first.Address
+	n := Network{Networks: map[string]*Place{}}
+	for _, e := range endpoints {
+		r.addresses, r.cables = append(r.addresses, e.Address), append(r.cables, e.Cable())
+		if e.In.Dir != "" && r.nameServer == "" {
+			r.nameServer = e.Network.Gateway.String()
+		}
+		if e.Warning != "" {
+			r.warning = e.Warning
+		}
+		n.add(e)
+	}
+	n.Cable, n.Bridge = first.Cable(), first.Bridge
+	for _, p := range first.Ports {
 		if n.Ports == nil {
 			n.Ports = map[string][]PortBinding{}
 		}
@@ -104,6 +129,72 @@ func (c *Container) plug() (r netResult) {
 	}
 	r.err = c.saveNetwork(&n)
 	return r
+}
+
+// wayOut chooses the network that is the way to everywhere, and to which ports lead: the first that is not internal.
+func wayOut(endpoints []*network.Endpoint) *network.Endpoint {
+	for _, e := range endpoints {
+		if !e.Internal {
+			e.Gateway = true
+			return e
+		}
+	}
+	return endpoints[0]
+}
+
+// places are the networks that the container is to be in, the first of them that of --network.
+func (c *Container) places() []Endpoint {
+	if len(c.Endpoints) > 0 {
+		return c.Endpoints
+	}
+	return []Endpoint{{Network: "bridge"}}
+}
+
+// endpoint finds the network of a place.
+func (c *Container) endpoint(where Endpoint, device string) (*network.Endpoint, error) {
+	e := &network.Endpoint{Device: device}
+	var err error
+	if where.MacAddress != "" {
+		if e.MAC, err = ParseMAC(where.MacAddress); err != nil {
+			return nil, err
+		}
+	}
+	if where.Network == "bridge" {
+		e.Network, err = network.Default()
+		return e, err
+	}
+	d, err := network.Find(c.store.Root, where.Network)
+	if err != nil {
+		return nil, err
+	}
+	e.Network = &d.Network
+	e.Names = append([]string{c.Name, c.Short()}, where.Aliases...)
+	e.In.Dir = filepath.Join(c.store.State, "names", d.ID)
+	if e.In.Resolver, err = FindProgram("jocker-resolver"); err != nil {
+		return nil, err
+	}
+	if where.IPAddress != "" {
+		if e.Address, err = netip.ParseAddr(where.IPAddress); err != nil || !d.Subnet.Contains(e.Address) || e.Address == d.Gateway {
+			return nil, fmt.Errorf("invalid address %s: It does not belong to any of this network's subnets, or is its gateway: network %s has %s and %s", where.IPAddress, d.Name, d.Subnet, d.Gateway)
+		}
+	}
+	return e, nil
+}
+
+// add notes an endpoint.
+func (n *Network) add(e *network.Endpoint) {
+	p := &Place{NetworkID: e.ID, IPAddress: e.Address.String(), IPPrefixLen: e.Subnet.Bits(), Gateway: e.Network.Gateway.String(), MacAddress: e.MAC.String(),
+		Aliases: e.Names, Device: e.Device, Cable: e.Cable(), Bridge: e.Bridge}
+	if e.Internal {
+		p.Gateway = ""
+	}
+	if e.Address6.IsValid() {
+		p.GlobalIPv6Address, p.IPv6Gateway = e.Address6.String(), e.Gateway6.String()
+	}
+	n.Networks[e.Name] = p
+	if e.Name == "bridge" {
+		n.IPAddress, n.IPPrefixLen, n.Gateway, n.MacAddress = p.IPAddress, p.IPPrefixLen, p.Gateway, p.MacAddress
+	}
 }
 
 func (c *Container) saveNetwork(n *Network) error {

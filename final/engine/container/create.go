@@ -23,6 +23,7 @@ type CreateOptions struct {
 	Host    HostConfig
 	Mounts  []MountPoint
 	Command []string // the command line
+	Place   Endpoint // what was asked for of the network that Host.NetworkMode names
 }
 
 // Create makes a container of an image. It is locked until the Lock is given back. If it fails nothing is left.
@@ -48,6 +49,9 @@ func (s *Store) Create(img *image.Image, o CreateOptions) (_ *Container, _ *Lock
 		return nil, nil, err
 	}
 	if err := c.inherit(img); err != nil {
+		return nil, nil, err
+	}
+	if err := c.setPlace(o.Place); err != nil {
 		return nil, nil, err
 	}
 	defer func() {

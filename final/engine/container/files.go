@@ -1,12 +1,17 @@
 package container
 
 import (
+	"net/netip"
 	"os"
 	"strings"
 )
 
-// writeFiles writes the three files of the network that every container gets of its own. address is its IPv4 address, or "".
-func (c *Container) writeFiles(address string) error {
+// writeFiles writes the three files of the network that every container gets of its own.
+func (c *Container) writeFiles(net netResult) error {
+	address := ""
+	if net.address.IsValid() {
+		address = net.address.String()
+	}
 	host := c.Config.Hostname
 	if host == "" {
 		host, _ = os.Hostname()
@@ -25,7 +30,7 @@ func (c *Container) writeFiles(address string) error {
 	} else if err := c.write("hosts", c.hosts(address), 0o644); err != nil {
 		return err
 	}
-	return c.write("resolv.conf", c.resolvConf(), 0o644)
+	return c.write("resolv.conf", c.resolvConf(net.nameServer), 0o644)
 }
 
 func (c *Container) hosts(address string) []byte {
@@ -46,12 +51,23 @@ func (c *Container) hosts(address string) []byte {
 	return []byte(b.String())
 }
 
-// resolvConf is the host's, less name servers on the host's loopback, which is not the container's.
-func (c *Container) resolvConf() []byte {
+// resolvConf is the host's, less name servers on the host's loopback, which is not the container's. If there are no others it is that
+// of systemd-resolved, which has itself on the loopback in /etc/resolv.conf and those that it asks here. own is the network's
+// name server, which comes first.
+func (c *Container) resolvConf(own string) []byte {
 	host, _ := os.ReadFile("/etc/resolv.conf")
 	h := &c.HostConfig
+	if h.NetworkMode != "host" && !reachable(host) {
+		if upstream, err := os.ReadFile("/run/systemd/resolve/resolv.conf"); err == nil {
+			host = upstream
+		}
+	}
 	var b strings.Builder
 	var servers int
+	if own != "" {
+		b.WriteString("nameserver " + own + "\n")
+		servers++
+	}
 	for _, s := range h.DNS {
 		b.WriteString("nameserver " + s + "\n")
 		servers++
@@ -60,7 +76,7 @@ func (c *Container) resolvConf() []byte {
 		f := strings.Fields(line)
 		switch {
 		case len(f) < 2:
-		case f[0] == "nameserver" && len(h.DNS) == 0 && (h.NetworkMode == "host" || !strings.HasPrefix(f[1], "127.") && f[1] != "::1"):
+		case f[0] == "nameserver" && own == "" && len(h.DNS) == 0 && (h.NetworkMode == "host" || !isLoopback(f[1])):
 			b.WriteString("nameserver " + f[1] + "\n")
 			servers++
 		case f[0] == "search" && len(h.DNSSearch) == 0, f[0] == "options" && len(h.DNSOptions) == 0:
@@ -77,4 +93,19 @@ func (c *Container) resolvConf() []byte {
 		b.WriteString("# The host has no name server that a container could reach; --dns ADDRESS names one.\n")
 	}
 	return []byte(b.String())
+}
+
+// reachable says whether a resolv.conf names a server that is not on the loopback interface.
+func reachable(conf []byte) bool {
+	for _, line := range strings.Split(string(conf), "\n") {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" && !isLoopback(f[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLoopback(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && a.Unmap().IsLoopback()
 }

@@ -63,11 +63,11 @@ func Sweep(root string) error {
 			unix.Rmdir(cgroup) // EBUSY: somebody is in it
 		}
 	}
-	n, err := network.Default()
+	all, err := network.Everybody(root)
 	if err != nil {
 		return err
 	}
-	return network.Sweep(func(id string) bool { return isOver(root, id) }, n)
+	return network.Sweep(func(id string) bool { return isOver(root, id) }, all...)
 }
 
 // isOver says whether a container is in this store and does not run, and nobody is about to start it.

@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,15 @@ func ParseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("invalid size: '%s': a number and one of b, k, m, g, such as 64m", text)
 	}
 	return int64(n * f), nil
+}
+
+// ParseMAC reads a hardware address that one card can have: 02:42:0a:5a:00:02.
+func ParseMAC(text string) (net.HardwareAddr, error) {
+	mac, err := net.ParseMAC(text)
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 {
+		return nil, fmt.Errorf("invalid MAC address: %s: six bytes, the first of which is even, such as 02:42:ac:11:00:02", text)
+	}
+	return mac, nil
 }
 
 // ParseSignal reads a signal's name, with or without SIG, or number.

@@ -93,7 +93,9 @@ func (c *Container) Start(o StartOptions) (*shim.Conn, error) {
 		got.ns.Close() // the shim's mount holds it
 	}
 	if err != nil && got.address.IsValid() { // there is no shim that would do it
-		network.Unplug(got.address)
+		for _, a := range got.addresses {
+			network.Unplug(a)
+		}
 		Sweep(c.store.Root)
 	}
 	if err == nil {
@@ -133,7 +135,7 @@ func (c *Container) started(conn *shim.Conn) error {
 
 // prepare writes what the runtime will read, into the bundle and into the container's root.
 func (c *Container) prepare(l launch, net netResult) error {
-	if err := c.writeFiles(net.addressText()); err != nil {
+	if err := c.writeFiles(net); err != nil {
 		return err
 	}
 	if dir := c.Config.WorkingDir; dir != "" && dir != "/" {

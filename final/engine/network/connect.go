@@ -21,6 +21,8 @@ type Endpoint struct {
 	Address6 netip.Addr       // goes with Address
 	MAC      net.HardwareAddr // the same
 	Ports    []Port           // of the host, that lead to it
+	Names    []string         // how others in the network find it
+	In       Names            // where names are kept; the default network has none
 	Gateway  bool             // its network is the way to everywhere
 	Warning  string           // filled in if others' rules stand in the way
 }
@@ -135,6 +137,11 @@ func (e *Endpoint) layCable(host *conn, rules *rules, ns *os.File, id string) er
 	if err == nil {
 		err = host.up(bridge, e.Bridge)
 	}
+	if err == nil && e.In.Dir != "" {
+		if err = e.In.tell(e); err == nil {
+			err = e.serve()
+		}
+	}
 	if err != nil {
 		host.remove(e.Cable())
 	}
@@ -221,6 +228,25 @@ func (e *Endpoint) configure(inside *conn) error {
 		return err
 	}
 	return inside.addGateway(e.Gateway6)
+}
+
+// UnplugOf takes out the cable of an address, if it is this container's.
+func UnplugOf(id string, address netip.Addr) error {
+	host, err := dial()
+	if err != nil {
+		return err
+	}
+	defer host.close()
+	for _, name := range cables(address) {
+		cable, err := host.link(name)
+		if err != nil {
+			return err
+		}
+		if cable.index != 0 && cable.alias != id {
+			return fmt.Errorf("the address %s is another container's by now", address)
+		}
+	}
+	return Unplug(address)
 }
 
 // Unplug takes out the cable of an address, and ports that lead to it. The caller knows that it is its own container's.

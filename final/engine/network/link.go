@@ -18,10 +18,11 @@ const (
 
 // A link is an interface as the kernel describes it. One that is not there has the number 0.
 type link struct {
-	index int32
-	up    bool
-	name  string
-	alias string // of a cable: the container's ID
+	index  int32
+	up     bool
+	name   string
+	alias  string // of a cable: the container's ID
+	master int32  // the bridge that it is plugged into
 }
 
 // linkHeader is a struct ifinfomsg, whose index, flags and change are given.
@@ -45,7 +46,7 @@ func (c *conn) link(name string) (link, error) {
 		return link{}, err
 	}
 	b := answer[0]
-	return link{int32(order.Uint32(b[4:])), order.Uint32(b[8:])&unix.IFF_UP != 0, name, ""}, nil
+	return readLink(b), nil
 }
 
 // ports returns the interfaces that are plugged into a bridge.
@@ -59,23 +60,27 @@ func (c *conn) ports(bridge int32) ([]link, error) {
 		if len(b) < unix.SizeofIfInfomsg {
 			continue
 		}
-		l := link{index: int32(order.Uint32(b[4:])), up: order.Uint32(b[8:])&unix.IFF_UP != 0}
-		var master uint32
-		attributes(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
-			switch {
-			case kind == unix.IFLA_IFNAME:
-				l.name = unix.ByteSliceToString(value)
-			case kind == unix.IFLA_IFALIAS:
-				l.alias = unix.ByteSliceToString(value)
-			case kind == unix.IFLA_MASTER && len(value) == 4:
-				master = order.Uint32(value)
-			}
-		})
-		if master == uint32(bridge) { // old kernels do not choose
+		if l := readLink(b); l.master == bridge { // old kernels do not choose
 			list = append(list, l)
 		}
 	}
 	return list, err
+}
+
+// readLink reads the kernel's description of an interface.
+func readLink(b []byte) link {
+	l := link{index: int32(order.Uint32(b[4:])), up: order.Uint32(b[8:])&unix.IFF_UP != 0}
+	attributes(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
+		switch {
+		case kind == unix.IFLA_IFNAME:
+			l.name = unix.ByteSliceToString(value)
+		case kind == unix.IFLA_IFALIAS:
+			l.alias = unix.ByteSliceToString(value)
+		case kind == unix.IFLA_MASTER && len(value) == 4:
+			l.master = int32(order.Uint32(value))
+		}
+	})
+	return l
 }
 
 // up switches an interface on.

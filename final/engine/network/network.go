@@ -9,6 +9,7 @@ import (
 // A Network is a bridge, the addresses of those who are plugged into it, and whom they reach.
 type Network struct {
 	Name     string
+	ID       string
 	Bridge   string       // the interface
 	Subnet   netip.Prefix // the containers' addresses
 	Gateway  netip.Addr   // the host's address among them
@@ -32,7 +33,7 @@ func Default() (*Network, error) {
 		return nil, err
 	}
 	defer host.close()
-	n := &Network{Name: "bridge", Bridge: DefaultBridge, Isolated: true}
+	n := &Network{Name: "bridge", ID: DefaultBridge, Bridge: DefaultBridge, Isolated: true}
 	used, err := host.addresses()
 	if err != nil {
 		return nil, err

@@ -41,10 +41,10 @@ func Hold(p *Port) (*os.File, error) {
 	if p.Proto == "udp" {
 		kind = unix.SOCK_DGRAM
 	}
-	domain := unix.AF_INET
-	var to unix.Sockaddr = &unix.SockaddrInet4{Addr: p.HostIP.As4(), Port: int(p.HostPort)}
-	if p.HostIP.Is6() {
-		domain, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: p.HostIP.As16(), Port: int(p.HostPort)}
+	domain := unix.AF_INET6
+	var to unix.Sockaddr = &unix.SockaddrInet6{Addr: p.HostIP.As16(), Port: int(p.HostPort)}
+	if p.HostIP.Is4() {
+		domain, to = unix.AF_INET, &unix.SockaddrInet4{Addr: p.HostIP.As4(), Port: int(p.HostPort)}
 	}
 	fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
