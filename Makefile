@@ -172,7 +172,7 @@ BUILD    = $(AS_USER) env CGO_ENABLED=0 GOOS=linux $(GO)
 # All packages but those in work/, which are yours.
 PACKAGES = $(patsubst %/,./%/...,$(filter-out bin/ work/,$(wildcard */)))
 
-FINAL := bin/jocker bin/jocker-build bin/jocker-registry bin/jocker-shim bin/jocker-runtime bin/jocker-systemd
+FINAL := bin/jocker bin/jocker-build bin/jocker-registry bin/jocker-resolver bin/jocker-shim bin/jocker-runtime bin/jocker-systemd
 build: $(LABS:%=bin/%) bin/mistakes bin/lab $(FINAL)
 
 # Go itself knows what is up to date, so it is asked each time.
