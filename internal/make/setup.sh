@@ -15,7 +15,8 @@ qemu_packages='qemu-system-x86 cpio kmod xz-utils zstd' # for internal/vm: the t
 # The runtimes and engines that final/ is compared with and run under: program:package. A program that is there already,
 # wherever from, is left alone: somebody's docker-ce must not make way for Debian's docker.io.
 peers='runc:runc crun:crun containerd:containerd ctr:containerd dockerd:docker.io docker:docker.io podman:podman
-	conmon:conmon newuidmap:uidmap iptables:iptables docker-registry:docker-registry htpasswd:apache2-utils'
+	conmon:conmon newuidmap:uidmap buildah:buildah apparmor_parser:apparmor iptables:iptables
+	docker-registry:docker-registry htpasswd:apache2-utils'
 missing_peers() {
 	for p in $peers; do
 		PATH="$PATH:/usr/sbin:/sbin" command -v "${p%:*}" >/dev/null || echo "${p#*:}"
