@@ -38,7 +38,7 @@ func harden(s *specs.Spec, args []string) {
 // hyperfine runs one command of each peer, in this order, and returns all times in seconds.
 func hyperfine(dir string, order []string, runs int, command func(peer string) []string) (map[string][]float64, error) {
 	out := filepath.Join(dir, "hyperfine.json")
-	args := []string{"--shell=none", "--style=none", "--warmup=3", "--runs=" + strconv.Itoa(runs), "--export-json=" + out}
+	args := []string{"--shell=none", "--style=none", "--warmup=" + strconv.Itoa(min(3, runs)), "--runs=" + strconv.Itoa(runs), "--export-json=" + out}
 	for _, p := range order {
 		args = append(args, strings.Join(command(p), " "))
 	}

@@ -46,7 +46,7 @@
 //	    diff/  work/                  what the container changed; overlayfs's scratch
 //	    log  log.1                    its output, a line each: time, stdout or stderr, F(ull) or P(artial), text
 //	    hosts  hostname  resolv.conf  mounted into it
-//	    lock                          flock(2): held by a command that changes the container
+//	    lock                          flock(2): held by a command that changes the container, and by its shim until it runs
 //	  names/NAME                      a symlink whose text is the ID; names/ is flock(2)ed while one is taken or given back
 //	  volumes/NAME/_data              a volume
 //	  cache/KEY                       a step of a build: KEY is what was done to what, the text is the manifest that came out

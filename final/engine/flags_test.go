@@ -148,7 +148,7 @@ func TestRunFlagsWrong(t *testing.T) {
 		{"--dns x", "x is not an ip address"},
 		{"-p x", "Invalid containerPort"},
 		{"-p 1:2:3:4", "Invalid"},
-		{"-p 80-90:80", "different lengths"},
+		{"-p 80-90:80-85", "different lengths"},
 		{"--expose 0", "invalid port to expose"},
 		{"--network nosuch --rm", "network nosuch not found"},
 		{"--network container:nosuch --rm", "No such container: nosuch"},
