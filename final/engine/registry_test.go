@@ -176,7 +176,7 @@ func TestInterchange(t *testing.T) {
 	require.Equal(t, "new", jocker("run", "--rm", "--network", "none", theirs))
 	require.Equal(t, docker("images", "-q", "--no-trunc", theirs), jocker("images", "-q", "--no-trunc", theirs))
 	podman("tag", ours, address+"/podman")
-	podman("push", "-q", "--tls-verify=false", address+"/podman")
+	podman("push", "-q", "--tls-verify=false", "--compression-format", "zstd", address+"/podman")
 	require.Equal(t, seen, jocker("run", "--rm", "--network", "none", address+"/podman"))
 
 	archive := p.Path("a.tar")

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,32 @@ func FuzzParseDocument(f *testing.F) {
 			image.Choose(d.index, v1.Platform{OS: "linux", Architecture: "amd64"})
 		}
 	})
+}
+
+// Whoever waits for the file of a blob must not get one that was renamed or removed meanwhile.
+func TestLockFile(t *testing.T) {
+	path := t.TempDir() + "/partial"
+	first, err := lockFile(context.Background(), path)
+	require.NoError(t, err)
+	second := make(chan *os.File)
+	go func() {
+		f, _ := lockFile(context.Background(), path)
+		second <- f
+	}()
+	for _, err := os.Stat(path); err == nil; _, err = os.Stat(path) {
+		time.Sleep(50 * time.Millisecond) // the second has opened it, and waits
+		require.NoError(t, os.Rename(path, path+"-done"))
+	}
+	first.Close()
+	f := <-second
+	info, err := f.Stat()
+	require.NoError(t, err)
+	now, err := os.Stat(path)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(info, now))
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = lockFile(ctx, path)
+	require.ErrorIs(t, err, context.Canceled)
 }
