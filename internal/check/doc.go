@@ -34,6 +34,6 @@
 // add sleeps before it moves a process, so that a child that doesn't wait is caught every time.
 //
 // A finding has a name, such as shared-root, and says what was observed, what was expected, what that means in the
-// kernel, and where to read on: never the command that mends it. The grader is itself graded: mutant_test.go makes
+// kernel, and where to read on: never the command that mends it. The grader is itself graded: mutants_test.go makes
 // small mistakes in the reference solutions and wants each to be found under its own name.
 package check
