@@ -65,19 +65,19 @@ lists= # the package lists are fetched at most once, and only if something is to
 update() {
 	[ -z "$lists" ] || return 0
 	say 'apt-get update'
-	apt-get -q update >>"$log" 2>&1 && lists=fresh || no_packages update
+	apt-get -q update >>"$log" 2>&1 && lists=fresh || true # one repository of many may be out of reach: the lists that are here may do
 }
 
 log=$(mktemp) && trap 'rm -f "$log"' EXIT
 
-# no_packages gives up after a call of apt-get that failed, with a sentence where the cause is known.
+# no_packages gives up after an apt-get install that failed, with a sentence where the cause is known.
 no_packages() {
 	if grep -qE 'Temporary failure resolving|Could not (resolve|connect)|Cannot initiate the connection|Unable to connect|Connection timed out' "$log"; then
 		tail -n 1 "$log" >&2
 		die "apt-get can't reach the servers that it needs. Mend the network, then try again (for a workshop without one: make bundle)"
 	fi
 	tail -n 20 "$log" >&2
-	die "apt-get $* failed: see above"
+	die "apt-get install $* failed: see above"
 }
 
 install() {
@@ -88,7 +88,7 @@ install() {
 	if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; fi
 	trap 'rm -f "$log" $policy' EXIT
 	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q install -y --no-remove --no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
-		no_packages install "$@"
+		no_packages "$@"
 	rm -f $policy
 	! command -v systemctl >/dev/null || for unit in $(dpkg -L $* 2>/dev/null | sed -n 's,^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\)$,\2,p'); do
 		systemctl -q disable "$unit" >/dev/null 2>&1 || true
