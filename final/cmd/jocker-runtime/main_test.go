@@ -174,6 +174,18 @@ func TestForwardedSignals(t *testing.T) {
 	require.Equal(t, 42, p.Wait().Code)
 }
 
+// Init's threads are woken late, so that Go's watcher does not keep it from its work; the program's are not. It gets
+// the timer slack of whoever called the runtime.
+func TestTimerSlack(t *testing.T) {
+	labtest.Snapshot(t)
+	r := ocitest.UnderTest(t)
+	show := []string{"cat", "/proc/self/timerslack_ns"}
+	want := ok(t, labtest.Run(t, show...)).Stdout
+	require.Equal(t, want, ok(t, r.RunBundle(t, "box", ocitest.NewBundle(t, program(show...)))).Stdout)
+	running(t, r, "box", nil)
+	require.Equal(t, want, ok(t, r.Run(t, append([]string{"exec", "box"}, show...)...)).Stdout)
+}
+
 // What the plan says needs no root, makes nothing, and is what happens.
 func TestPlan(t *testing.T) {
 	labtest.Snapshot(t)

@@ -60,6 +60,7 @@
 //	become.go      the list that gives up rights; identity.go, rlimits.go, scheduler.go, ioprio.go,
 //	               affinity.go, label.go and env.go have its steps
 //	finish.go      the end
+//	null.go        why exec exchanges the host's /dev/null
 //	check.go       what can be known to be wrong before anything is tried
 //	oom.go         and connect.go: what the runtime does for it from outside
 //
