@@ -237,3 +237,16 @@ func (h *host) killed(pid string) {
 	require.NoError(h.t, err)
 	require.NoError(h.t, syscall.Kill(n, syscall.SIGKILL))
 }
+
+// A container that goes with its end takes the name along that it has then.
+func TestRenameOfOneThatGoes(t *testing.T) {
+	h := newHost(t)
+	h.ok("run", "-d", "--rm", "--name", "before", "--network", "none", "busybox", "sleep", "1000")
+	h.ok("rename", "before", "after")
+	h.ok("stop", "-t", "0", "after")
+	h.eventually("", "ps", "-aq")
+	names, err := os.ReadDir(h.root + "/names")
+	require.NoError(t, err)
+	require.Empty(t, names)
+	require.Equal(t, "after", h.ok("events", "--since", "1h", "--until", "0s", "-f", "event=die", "--format", "{{.Actor.Attributes.name}}"))
+}
