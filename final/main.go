@@ -7,7 +7,7 @@
 // Description:
 //
 //	Commands, flags and output are Docker's; `jocker help` lists what there is. It takes root, and beside itself the programs
-//	jocker-shim, jocker-runtime and, for pull and push, jocker-registry.
+//	jocker-shim, jocker-runtime and, for pull and push, jocker-registry, for networks with names jocker-resolver.
 //
 //	The first container needs no registry:
 //

@@ -44,10 +44,12 @@
 //	    config.json                   what the runtime is told (written at each start)
 //	    rootfs/                       mount point: overlay of the layers and diff/
 //	    diff/  work/                  what the container changed; overlayfs's scratch
+//	    network.json                  what it was given of networks at its last start
 //	    log  log.1                    its output, a line each: time, stdout or stderr, F(ull) or P(artial), text
 //	    hosts  hostname  resolv.conf  mounted into it
 //	    lock                          flock(2): held by a command that changes the container, and by its shim until it runs
 //	  names/NAME                      a symlink whose text is the ID; names/ is flock(2)ed while one is taken or given back
+//	  networks/NAME.json              a network that was made: its addresses, and the name of its bridge
 //	  volumes/NAME/_data              a volume
 //	  cache/KEY                       a step of a build: KEY is what was done to what, the text is the manifest that came out
 //	  tmp/                            what is being made; renamed into place when it is whole
@@ -56,6 +58,7 @@
 //	  runtime/                        the runtime's --root
 //	  containers/ID/shim.sock         attach, resize, wait: speaks packets, to root only (package shim)
 //	  containers/ID/netns             the container's network namespace, mounted (see below)
+//	  names/NETWORK/NAME@ADDRESS      an empty file for each name that a container has in a network that was made
 //	  events  events.1                what happened, a line each (package event)
 //
 // Two rules make this safe against other commands and against kill -9. A thing appears under its name by one
@@ -78,7 +81,7 @@
 //	image       the store: blobs, names, layers; archives; an image from this machine's busybox
 //	container   a container's files; its life: create, start, stop, remove; the OCI configuration
 //	shim        what the engine and the shim say to each other
-//	network     bridge, veth, addresses, NAT, published ports
+//	network     bridges, veth, addresses, NAT, published ports; names (cmd/jocker-resolver)
 //	volume      named directories that outlive containers
 //	registry    pull and push (linked by cmd/jocker-registry only)
 //	build       images from Dockerfiles (linked by cmd/jocker-build only)

@@ -74,7 +74,7 @@ func TestNamesInANetwork(t *testing.T) {
 	h.ok("rm", "-f", "web", "client", "stranger")
 	h.ok("network", "rm", "blue")
 	require.Equal(t, "red", h.ok("network", "ls", "--format", "{{.Name}}", "-f", "name=red"))
-	require.Equal(t, "Deleted: red", h.ok("network", "prune", "-f"))
+	require.Contains(t, h.ok("network", "prune", "-f"), "Deleted: red")
 	require.Eventually(t, func() bool { return len(resolvers(h)) == 0 }, labtest.Scale(5*time.Second), 10*time.Millisecond, "the resolver goes with the bridge")
 }
 

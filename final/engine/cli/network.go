@@ -314,20 +314,12 @@ func (a *app) withNetwork(args []string, f func(c *container.Container, name str
 }
 
 func networkPrune(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove all unused networks", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := a.store()
-			if err != nil {
-				return err
-			}
-			return pruneNetworks(s)
-		}}
-	c.Flags().BoolP("force", "f", false, "Do not prompt for confirmation")
-	return c
+	p := &pruning{a: a}
+	return p.command("Remove all unused networks", "all networks that were made and that no container is to be in", []string{"until", "label", "label!"}, p.networks)
 }
 
-// pruneNetworks removes the networks that no container is to be in.
-func pruneNetworks(s *container.Store) error {
+// networks removes the networks that no container is to be in.
+func (p *pruning) networks(s *container.Store) error {
 	list, err := network.List(s.Root)
 	if err != nil {
 		return err
@@ -343,7 +335,7 @@ func pruneNetworks(s *container.Store) error {
 		}
 	}
 	for _, d := range list {
-		if used[d.Name] {
+		if used[d.Name] || p.spared(d.Labels, d.Created) {
 			continue
 		}
 		if err := removeNetwork(s, d); err != nil {

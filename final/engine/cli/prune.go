@@ -81,9 +81,12 @@ func volumePrune(a *app) *cobra.Command {
 
 func systemPrune(a *app) *cobra.Command {
 	p := &pruning{a: a}
-	c := p.command("Remove unused data", "all stopped containers and all images without a name, with -a all that no container has, and with --volumes anonymous volumes",
+	c := p.command("Remove unused data", "all stopped containers, networks that none is in, and all images without a name, with -a all that no container has, and with --volumes anonymous volumes",
 		[]string{"until", "label", "label!"}, func(s *container.Store) error {
 			if err := p.containers(s); err != nil {
+				return err
+			}
+			if err := p.networks(s); err != nil {
 				return err
 			}
 			if p.volumes {

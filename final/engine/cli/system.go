@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jocker/final/engine/container"
+	"jocker/final/engine/network"
 )
 
 func versionCommand(*app) *cobra.Command {
@@ -66,6 +67,9 @@ func infoCommand(a *app) *cobra.Command {
 			}
 			fmt.Printf("Containers: %d\n Running: %d\n Paused: %d\n Stopped: %d\nImages: %d\nServer Version: %s (no server: no daemon)\nStorage Driver: overlay2\nCgroup Driver: cgroupfs\nDefault Runtime: jocker-runtime\nKernel Version: %s\nCPUs: %d\nDocker Root Dir: %s\n",
 				len(list), counts["running"], counts["paused"], stopped, len(images), Version, kernel, runtime.NumCPU(), s.Root)
+			if text, err := network.Foreign(network.DefaultBridge); err == nil && text != "" {
+				warn(text)
+			}
 			return nil
 		}}
 	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template")

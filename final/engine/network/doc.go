@@ -40,6 +40,11 @@
 //	a container                   the host's loopback services  no                             chain guard
 //	a container on jocker0        another one there             no                             table bridge jocker (isolate.go)
 //	a container                   a published port of another   yes, by the host's address     dnat
+//	a container in a network      another one in it             yes, and by its name           set inside, jocker-resolver
+//	that was made                 one in another network        no                             chain forward
+//	a container, --internal       anybody outside               no                             set internal
+//
+// Ports are published for IPv6, too, if the network has it; not on ::1, whose packets the kernel never lets out of the host.
 //
 // Docker's default network lets each container reach all ports of all others. Here a container has to publish a port for that. Those
 // that belong together are put into a network of their own, where they reach each other.
@@ -55,4 +60,5 @@
 //	isolate.go               the table bridge jocker
 //	publish.go               ports of the host
 //	foreign.go               rules of others that stand in the way
+//	definition.go  names.go  networks that somebody made, and who is who in them
 package network
