@@ -423,6 +423,15 @@ func TestLastOneOut(t *testing.T) {
 	}, labtest.Scale(5*time.Second), 50*time.Millisecond)
 }
 
+// Whoever removed the bridge was killed before he came to the rules.
+func TestBridgeGone(t *testing.T) {
+	h := newHost(t)
+	h.ok("run", "-d", "--name", "one", "-p", "8080:80", "busybox", "sleep", "1000")
+	tool(t, h.net, "ip", "link", "delete", network.DefaultBridge)
+	h.ok("rm", "-f", "one")
+	h.noNetwork()
+}
+
 // Rules of others are left as they are. If they drop what is forwarded the user is told, until he has let it through.
 func TestForeignRules(t *testing.T) {
 	h := newHost(t)

@@ -132,25 +132,25 @@ func Sweep(gone func(id string) bool, networks ...*Network) error {
 		if err != nil {
 			return err
 		}
-		if bridge.index == 0 {
-			continue
-		}
-		ports, err := host.ports(bridge.index)
-		if err != nil {
-			return err
-		}
-		left := len(ports)
-		for _, p := range ports {
-			if p.alias != "" && gone(p.alias) && host.remove(p.name) == nil {
-				left--
+		if bridge.index != 0 {
+			ports, err := host.ports(bridge.index)
+			if err != nil {
+				return err
+			}
+			left := len(ports)
+			for _, p := range ports {
+				if p.alias != "" && gone(p.alias) && host.remove(p.name) == nil {
+					left--
+				}
+			}
+			if left > 0 {
+				continue
+			}
+			if err := host.remove(n.Bridge); err != nil {
+				return err
 			}
 		}
-		if left > 0 {
-			continue
-		}
-		if err := host.remove(n.Bridge); err != nil {
-			return err
-		}
+		// Also if there is no bridge: whoever removed it may have been killed before he came to this.
 		if err := rules.remove(n); err != nil {
 			return err
 		}
