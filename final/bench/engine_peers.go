@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ type engines struct {
 	docker      string // Debian's docker command, also if another comes before it in PATH
 	daemons     []*exec.Cmd
 	cgroups     map[string]bool // that were there before
+	stopped     sync.Once
 	EngineResults
 }
 
@@ -116,8 +118,10 @@ func (e *engines) daemon(socket, program string, args ...string) error {
 	return fmt.Errorf("%s serves no socket after 30 seconds: %s", program, text)
 }
 
-// stop ends everything that runs, and removes what it has left.
-func (e *engines) stop() {
+// stop ends everything that runs, and removes what it has left. An interrupt may come while it does so: then that waits.
+func (e *engines) stop() { e.stopped.Do(e.end) }
+
+func (e *engines) end() {
 	for _, p := range enginePeers {
 		e.removeAll(p)
 	}
