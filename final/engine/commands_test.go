@@ -106,12 +106,11 @@ func TestUpdate(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	h := newHost(t)
-	follow := h.start("events", "-f", "container=tell", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
-	time.Sleep(100 * time.Millisecond)
+	follow := h.start("events", "--since", "1h", "-f", "container=tell", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
 	h.ok("run", "--name", "tell", "--label", "a=b", "busybox", "true")
 	h.ok("rename", "tell", "tell2")
 	h.ok("rm", "tell2")
-	require.Eventually(t, func() bool { return strings.Contains(follow.Stdout(), "die tell\n") }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(follow.Stdout(), "die tell\n") }, 30*time.Second, 10*time.Millisecond)
 	follow.Signal(15)
 	follow.Wait()
 	lines := strings.Split(h.ok("events", "--since", "1h", "--until", "0s", "-f", "label=a=b", "-f", "type=container", "--format", "{{.Action}}"), "\n")
