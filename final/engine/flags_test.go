@@ -150,7 +150,7 @@ func TestRunFlagsWrong(t *testing.T) {
 		{"-p 1:2:3:4", "Invalid"},
 		{"-p 80-90:80-85", "different lengths"},
 		{"--expose 0", "invalid port to expose"},
-		{"--network nosuch --rm", "network nosuch not found"},
+		{"--network nosuch --rm", "network not found: nosuch"},
 		{"--network container:nosuch --rm", "No such container: nosuch"},
 		{"--network host -p 80:80", "Conflicting options"},
 		{"--device x", "invalid device specification"},
