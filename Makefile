@@ -152,7 +152,7 @@ conformance: need-test bin/jocker-runtime
 	@$(BUILD) build -buildvcs=false -o bin/conformance/run ./final/runtime/conformance
 	@$(RUN_AS_ROOT) bin/conformance/run $(if $(V),-v) $(RUN)
 
-bench: need-bench bin/jocker-runtime bin/jocker bin/jocker-shim
+bench: need-bench bin/jocker-runtime bin/jocker bin/jocker-shim bin/jocker-registry
 	@$(BUILD) build -buildvcs=false -o bin/bench ./final/bench
 	@$(RUN_AS_ROOT) bin/bench $(if $(RUN),-rounds $(RUN))
 	@$(RUN_AS_ROOT) bin/bench -engine $(if $(RUN),-rounds $(RUN))

@@ -52,6 +52,9 @@ func runEngine(jocker string, rounds, runs, many int, out string) error {
 		e.stop()
 		os.Exit(1)
 	}()
+	if err := e.startRegistry(); err != nil {
+		return err
+	}
 	for n := range rounds {
 		r := Round{}
 		for _, m := range []struct {
@@ -70,6 +73,10 @@ func runEngine(jocker string, rounds, runs, many int, out string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d: pull    \r", n+1, rounds)
+		if r["pull"], err = e.pull(rotate(enginePeers, n)); err != nil {
+			return fmt.Errorf("pull: %w", err)
 		}
 		e.Rounds = append(e.Rounds, r)
 	}

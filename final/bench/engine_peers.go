@@ -41,7 +41,7 @@ func startEngines(jocker string) (e *engines, err error) {
 	if e.jocker, err = filepath.Abs(jocker); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{e.jocker, "hyperfine", e.docker, "dockerd", "containerd", "podman"} {
+	for _, name := range []string{e.jocker, "hyperfine", e.docker, "dockerd", "containerd", "podman", "docker-registry"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%w; make bench installs what is missing", err)
 		}

@@ -26,6 +26,7 @@ func engineTable(r EngineResults) string {
 	}{
 		{"run --rm busybox true", "run", 0.20, 0.10},
 		{"the same with --network none", "none", 0.15, 0.08},
+		{"pull, 8 layers of 25 MiB", "pull", 1.00, 0.50},
 	} {
 		values := map[string]float64{}
 		for _, p := range enginePeers {
