@@ -33,13 +33,17 @@ func refused(pid int, start uint64) (last seccomp.Refused, found bool) {
 	}
 	defer unix.Close(fd)
 	line := make([]byte, 8192)
-	for left := auditDelay; left > 0; left = auditDelay - time.Since(now) {
+	deadline := now.Add(10 * auditDelay) // a log that others fill faster than we read has no end
+	for ended := false; time.Now().Before(deadline); {
 		n, err := unix.Read(fd, line)
 		if err == unix.EPIPE || err == unix.EINTR { // EPIPE: it was overwritten while we read; the next one is there
 			continue
 		}
 		if err == unix.EAGAIN && !found { // the end of the log
-			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+			if !ended {
+				ended, deadline = true, time.Now().Add(auditDelay)
+			}
+			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, max(int(time.Until(deadline).Milliseconds()), 0)+1)
 			continue
 		}
 		if err != nil || n == 0 {

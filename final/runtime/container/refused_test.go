@@ -92,12 +92,15 @@ func TestRefused(t *testing.T) {
 	begun := time.Now()
 	_, found := refused(pid, start)
 	require.False(t, found)
-	require.Less(t, time.Since(begun), auditDelay+time.Second, "the wait is bounded")
+	require.Less(t, time.Since(begun), 12*auditDelay, "the wait is bounded")
 
 	in.Close()
 	require.Equal(t, syscall.SIGSYS, cmd.Wait().(*exec.ExitError).Sys().(syscall.WaitStatus).Signal())
-	r, found := refused(pid, start)
-	require.True(t, found)
+	var r seccomp.Refused
+	require.Eventually(t, func() bool { // a slow machine's kernel takes longer than anybody waits for it
+		r, found = refused(pid, start)
+		return found
+	}, 30*time.Second, time.Millisecond)
 	require.Contains(t, r.String(), "seccomp refused getpgid (system call ")
 
 	// The number belongs to another process by now.
