@@ -78,7 +78,11 @@ func checkForward(w *world) *Finding {
 		w.until(1500*time.Millisecond, func() bool { return strings.Contains(p.out.String(), want) })
 	}
 	syscall.Kill(p.Pid, syscall.SIGTERM)
-	if r = p.release(); !strings.Contains(r.Stdout, "hup 2") {
+	r = p.release()
+	if !strings.Contains(r.Stdout, "hup 1") {
+		return finding("another-signal", "SIGHUP for number 1 did not reach the program as SIGHUP", "the same signal", "Which signal it is, is all that a signal says: SIGHUP asks many programs for something else than SIGTERM", see).with(r)
+	}
+	if !strings.Contains(r.Stdout, "hup 2") {
 		return finding("only-one-signal", "of two SIGHUP one reached the program", "both", "The program lives on after a signal that it handles: daemons read their configuration anew at SIGHUP, every time", see).with(r)
 	}
 	return nil

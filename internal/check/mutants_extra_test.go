@@ -41,6 +41,7 @@ var extraMutants = map[string][]mutant{
 		{"any child's end", "ends-too-early", "", []string{"main.go", "		case got == pid:\n", "		case got > 0:\n"}},
 		{"a signal is no code", "signal-lost", "", []string{"main.go", "128 + int(status.Signal())", "int(status.Signal())"}},
 		{"signals are eaten", "signal-not-forwarded", "", []string{"main.go", "		syscall.Kill(pid, s.(syscall.Signal))\n", "\t\t_, _ = pid, s\n"}},
+		{"always SIGTERM", "another-signal", "", []string{"main.go", "		syscall.Kill(pid, s.(syscall.Signal))\n", "\t\t_ = s\n\t\tsyscall.Kill(pid, syscall.SIGTERM)\n"}},
 		{"one signal", "only-one-signal", "", []string{"main.go", "		syscall.Kill(pid, s.(syscall.Signal))\n", "		syscall.Kill(pid, s.(syscall.Signal))\n\t\tif s == syscall.SIGHUP {\n\t\t\tsignals = nil\n\t\t\tbreak\n\t\t}\n"}},
 	},
 	"lab03-caps": {
