@@ -47,16 +47,12 @@ func (b *builder) run(s *stage, c *instructions.RunCommand) error {
 	}
 	text := "RUN " + strings.Join(args, " ")
 	return b.step(s, text, content, func(out *output) (*container.Container, error) {
-		dir, err := os.MkdirTemp("", "jocker-build-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
 		for _, f := range files {
-			at := filepath.Join(dir, f.Name)
-			if err := os.WriteFile(at, []byte(f.Data), 0o755); err != nil {
+			at, err := writeScript(f.Data)
+			if err != nil {
 				return nil, err
 			}
+			defer os.Remove(at)
 			mounts = append(mounts, container.MountPoint{Type: "bind", Source: at, Destination: scripts + f.Name})
 		}
 		o := container.CreateOptions{Mounts: mounts, Command: append([]string{"build", "RUN"}, args...),
@@ -104,6 +100,25 @@ func follow(conn *shim.Conn, out *output) (int, error) {
 
 // scripts is where a RUN finds the text that stands below it as a file, if that begins with #!.
 const scripts = "/dev/pipes/"
+
+// writeScript writes a file that can be executed, and returns its path.
+func writeScript(text string) (path string, err error) {
+	f, err := os.CreateTemp("", "jocker-run-")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Chmod(0o755)
+	}
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return f.Name(), err
+}
 
 // script returns the words to execute, and the files that they need, for a RUN with or without text below it (RUN <<EOF).
 func (s *stage) script(c instructions.ShellDependantCmdLine) (args []string, files []instructions.ShellInlineFile) {
