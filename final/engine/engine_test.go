@@ -36,7 +36,7 @@ func newHost(t *testing.T) *host {
 	require.Zero(t, os.Geteuid(), "these tests make containers: run them as root")
 	jocker := labtest.Bin(t, "jocker")
 	path := os.Getenv("PATH")
-	for _, name := range []string{"jocker-shim", "jocker-runtime", "jocker-registry", "jocker-resolver"} {
+	for _, name := range []string{"jocker-shim", "jocker-runtime", "jocker-registry", "jocker-resolver", "jocker-build"} {
 		path = filepath.Dir(labtest.Bin(t, name)) + ":" + path
 	}
 	root, state := t.TempDir(), t.TempDir()

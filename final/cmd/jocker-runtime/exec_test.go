@@ -146,7 +146,7 @@ func TestNull(t *testing.T) {
 	} {
 		ok(t, r.Run(t, "exec", "box", "sh", "-c", "rm -f /dev/null; "+script))
 		result := exec("true")
-		require.Equal(t, 1, result.Code, result)
+		require.Equal(t, 255, result.Code, result)
 		require.Contains(t, result.Stderr, cause)
 	}
 }

@@ -39,11 +39,11 @@ const maxFile = 1 << 20
 // the context, "-" for standard input). The context "-" is standard input: an archive, or a Dockerfile without any files.
 func OpenContext(place, file string, stdin io.Reader) (c *Context, err error) {
 	c = &Context{Dir: place}
-	defer func() {
+	defer func(c *Context) {
 		if err != nil {
 			c.Close()
 		}
-	}()
+	}(c)
 	switch {
 	case place == "-" && file == "-":
 		return nil, errors.New("invalid argument: can't use stdin for both build context and dockerfile")

@@ -84,7 +84,10 @@ func (n *Network) up(host *conn) (index int32, made bool, err error) {
 		if err := host.addAddress(bridge.index, netip.PrefixFrom(n.Gateway6, n.Subnet6.Bits())); err != nil {
 			return 0, false, err
 		}
-		settings = append(settings, setting{"ipv6/conf/all/forwarding", "1", "the host has to pass on what is not for itself"})
+		settings = append(settings, setting{"ipv6/conf/all/forwarding", "1", "the host has to pass on what is not for itself"},
+			// Until a second or two have shown that nobody else has the bridge's own address the kernel looks for no neighbour on behalf of
+			// others (ndisc_solicit), so published ports would lead nowhere. It is a bridge of ours alone.
+			setting{"ipv6/conf/" + n.Bridge + "/accept_dad", "0", "the bridge's address is to be of use at once"})
 	}
 	for _, s := range settings {
 		if err := s.write(); err != nil {

@@ -1,4 +1,4 @@
-package build_test
+package engine
 
 import (
 	"os"
@@ -8,59 +8,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"jocker/internal/labtest"
 )
-
-func TestMain(m *testing.M) { labtest.Main(m) }
-
-// A host is a store of its own, and jocker's command line on it.
-type host struct {
-	t          *testing.T
-	jocker     string
-	root, run_ string
-}
-
-func newHost(t *testing.T) *host {
-	t.Helper()
-	h := &host{t: t, jocker: labtest.Bin(t, "jocker"), root: t.TempDir(), run_: t.TempDir()}
-	for _, name := range []string{"jocker-build", "jocker-shim", "jocker-runtime"} {
-		labtest.Bin(t, name)
-	}
-	h.ok("init-image")
-	t.Cleanup(func() {
-		left, err := os.ReadDir(h.root + "/containers")
-		require.NoError(t, err)
-		require.Empty(t, left, "a build left containers")
-		left, err = os.ReadDir(h.root + "/tmp")
-		require.NoError(t, err)
-		require.Empty(t, left, "a build left files in tmp/")
-	})
-	return h
-}
-
-// run runs jocker and returns what it prints, and its exit code.
-func (h *host) run(stdin string, args ...string) (stdout, stderr string, code int) {
-	c := exec.Command(h.jocker, append([]string{"--root", h.root, "--state", h.run_}, args...)...)
-	var out, errs strings.Builder
-	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
-	err := c.Run()
-	require.NotNil(h.t, c.ProcessState, "%v", err)
-	return out.String(), errs.String(), c.ProcessState.ExitCode()
-}
-
-func (h *host) ok(args ...string) string {
-	h.t.Helper()
-	out, errs, code := h.run("", args...)
-	require.Zero(h.t, code, "jocker %q: %s", args, errs)
-	return strings.TrimSpace(out)
-}
 
 // build builds a Dockerfile with these files and returns the image's ID, and what was said.
 func (h *host) build(dockerfile string, files map[string]string, args ...string) (id, said string) {
 	h.t.Helper()
 	dir := h.t.TempDir()
-	trial{name: "x", text: dockerfile, files: files}.write(h.t, dir)
+	buildTrial{name: "x", text: dockerfile, files: files}.write(h.t, dir)
 	iid := filepath.Join(h.t.TempDir(), "iid")
 	out, errs, code := h.run("", append(append([]string{"build", "--network", "none", "--iidfile", iid}, args...), dir)...)
 	require.Zero(h.t, code, "%s%s", out, errs)
@@ -69,11 +23,11 @@ func (h *host) build(dockerfile string, files map[string]string, args ...string)
 	return string(text), errs
 }
 
-// fails is a build that must fail. It returns the error, without the progress before it.
-func (h *host) fails(dockerfile string, files map[string]string, args ...string) string {
+// spoils is a build that must fail. It returns the error, without the progress before it.
+func (h *host) spoils(dockerfile string, files map[string]string, args ...string) string {
 	h.t.Helper()
 	dir := h.t.TempDir()
-	trial{name: "x", text: dockerfile, files: files}.write(h.t, dir)
+	buildTrial{name: "x", text: dockerfile, files: files}.write(h.t, dir)
 	out, errs, code := h.run("", append(append([]string{"build", "--network", "none", "-t", "never"}, args...), dir)...)
 	require.Equal(h.t, 1, code, "%s%s", out, errs)
 	require.NotContains(h.t, h.ok("images"), "never")
@@ -82,7 +36,7 @@ func (h *host) fails(dockerfile string, files map[string]string, args ...string)
 	return strings.TrimSpace(text)
 }
 
-func TestCache(t *testing.T) {
+func TestBuildCache(t *testing.T) {
 	h := newHost(t)
 	text := "FROM busybox\nRUN echo $RANDOM > /first\nCOPY f /f\nRUN cat /f > /second\nENV A=1"
 	first, said := h.build(text, map[string]string{"f": "1"})
@@ -108,7 +62,7 @@ func TestCache(t *testing.T) {
 }
 
 // With SOURCE_DATE_EPOCH two builds, minutes or years apart, give the same image to the last byte.
-func TestReproducible(t *testing.T) {
+func TestBuildReproducible(t *testing.T) {
 	h := newHost(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 	text := "FROM busybox\nRUN mkdir /d; date +%N > /dev/null; echo x > /d/x\nCOPY . /c\nWORKDIR /w\nLABEL a=b"
@@ -119,7 +73,7 @@ func TestReproducible(t *testing.T) {
 	require.Equal(t, "2001-09-09", h.ok("inspect", "-f", "{{.Created}}", first)[:10])
 }
 
-func TestHeredoc(t *testing.T) {
+func TestBuildHeredoc(t *testing.T) {
 	h := newHost(t)
 	id, said := h.build(`FROM busybox
 ARG NAME=you
@@ -144,7 +98,7 @@ EOF`, nil)
 	require.Equal(t, "hello you\nmore\nliteral $NAME\npiped\nawk", h.ok("run", "--rm", "--network", "none", id, "cat", "/said", "/files/two", "/piped", "/awk"))
 }
 
-func TestMounts(t *testing.T) {
+func TestBuildMounts(t *testing.T) {
 	h := newHost(t)
 	secret := filepath.Join(t.TempDir(), "s")
 	require.NoError(t, os.WriteFile(secret, []byte("geheim"), 0o600))
@@ -157,7 +111,7 @@ RUN --mount=type=secret,id=s cat /run/secrets/s | wc -c > /length`
 	require.Equal(t, "2\n6\n0", h.ok("run", "--rm", "--network", "none", id, "sh", "-c", "cat /count /length; cat /t/gone /run/secrets/s 2>/dev/null | wc -c"))
 }
 
-func TestTarget(t *testing.T) {
+func TestBuildTarget(t *testing.T) {
 	h := newHost(t)
 	text := "FROM busybox AS a\nRUN touch /a\nFROM busybox AS b\nRUN false\nFROM a AS c\nRUN touch /c"
 	id, said := h.build(text, nil)
@@ -165,10 +119,10 @@ func TestTarget(t *testing.T) {
 	require.NotEmpty(t, id)
 	_, said = h.build(text, nil, "--target", "a")
 	require.NotContains(t, said, "touch /c")
-	require.Contains(t, h.fails(text, nil, "--target", "d"), "there is no such stage; the stages with names are: a, b, c")
+	require.Contains(t, h.spoils(text, nil, "--target", "d"), "there is no such stage; the stages with names are: a, b, c")
 }
 
-func TestOnbuild(t *testing.T) {
+func TestBuildOnbuild(t *testing.T) {
 	h := newHost(t)
 	h.build("FROM busybox\nONBUILD COPY f /triggered\nONBUILD RUN echo run > /ran", nil, "-t", "base")
 	id, _ := h.build("FROM base\nRUN cat /triggered /ran > /both", map[string]string{"f": "copied "})
@@ -177,12 +131,12 @@ func TestOnbuild(t *testing.T) {
 }
 
 // A context, and a Dockerfile, may come from standard input.
-func TestStandardInput(t *testing.T) {
+func TestBuildStandardInput(t *testing.T) {
 	h := newHost(t)
 	_, errs, code := h.run("FROM busybox\nRUN touch /stdin\n", "build", "--network", "none", "-t", "one", "-")
 	require.Zero(t, code, errs)
 	dir := t.TempDir()
-	trial{name: "x", text: "FROM busybox\nCOPY f /f", files: map[string]string{"f": "1"}}.write(t, dir)
+	buildTrial{name: "x", text: "FROM busybox\nCOPY f /f", files: map[string]string{"f": "1"}}.write(t, dir)
 	archive, err := exec.Command("tar", "-C", dir, "-cz", ".").Output()
 	require.NoError(t, err)
 	_, errs, code = h.run(string(archive), "build", "-t", "two", "-")
@@ -192,7 +146,7 @@ func TestStandardInput(t *testing.T) {
 	require.Equal(t, "1", h.ok("run", "--rm", "--network", "none", "three", "cat", "/g"))
 }
 
-func TestBadInput(t *testing.T) {
+func TestBuildBadInput(t *testing.T) {
 	h := newHost(t)
 	fifo := t.TempDir()
 	out, err := exec.Command("mkfifo", fifo+"/pipe").CombinedOutput()
@@ -232,7 +186,7 @@ func TestBadInput(t *testing.T) {
 		if c.says == "" {
 			continue
 		}
-		require.Contains(t, h.fails(c.text, c.files), c.says, c.text)
+		require.Contains(t, h.spoils(c.text, c.files), c.says, c.text)
 	}
 	for _, c := range [][]string{{"/nosuch"}, {"-t", "Upper", "."}, {"--network", "x", "."}, {"--progress", "x", "."}, {"https://example.org/x.git"}, {"-f", "-", "-"}, {}} {
 		_, errs, code := h.run("", append([]string{"build"}, c...)...)
@@ -242,10 +196,10 @@ func TestBadInput(t *testing.T) {
 }
 
 // What a RUN printed before it failed is shown, and its layer is not kept.
-func TestFailure(t *testing.T) {
+func TestBuildFailure(t *testing.T) {
 	h := newHost(t)
 	dir := t.TempDir()
-	trial{name: "x", text: "FROM busybox\nRUN echo shown; touch /half; exit 9"}.write(t, dir)
+	buildTrial{name: "x", text: "FROM busybox\nRUN echo shown; touch /half; exit 9"}.write(t, dir)
 	for _, args := range [][]string{{"build", dir}, {"build", "-q", dir}} {
 		_, errs, code := h.run("", args...)
 		require.Equal(t, 1, code)

@@ -1,4 +1,4 @@
-package build_test
+package engine
 
 import (
 	"archive/tar"
@@ -23,8 +23,8 @@ import (
 	"jocker/internal/peers"
 )
 
-// A trial is a Dockerfile and its context, built by us, by docker's classic builder and by buildah.
-type trial struct {
+// A buildTrial is a Dockerfile and its context, built by us, by docker's classic builder and by buildah.
+type buildTrial struct {
 	name  string
 	text  string
 	files map[string]string // content; a name that ends with / is a directory, content that begins with "-> " makes a link
@@ -33,7 +33,7 @@ type trial struct {
 	quick bool              // also when there is little time
 }
 
-var trials = []trial{
+var buildTrials = []buildTrial{
 	{name: "forms", text: `FROM busybox
 ARG WHO=nobody
 ARG NEVER
@@ -155,9 +155,9 @@ ENV A=b
 CMD ["/only"]`, files: map[string]string{"f": "f"}, not: map[string]string{"config": "we give scratch a PATH, as BuildKit does; the classic builder and buildah don't"}},
 }
 
-// TestLikeOthers builds a few of the trials, or with LABTEST_FULL=1 all, and compares what comes out: the tree of files with owners, modes, links, content and, for what was copied, times;
+// TestBuildLikeOthers builds a few of the trials, or with LABTEST_FULL=1 all, and compares what comes out: the tree of files with owners, modes, links, content and, for what was copied, times;
 // and the image's config.
-func TestLikeOthers(t *testing.T) {
+func TestBuildLikeOthers(t *testing.T) {
 	labtest.Snapshot(t)
 	h := newHost(t)
 	p := peers.Start(t)
@@ -173,7 +173,7 @@ func TestLikeOthers(t *testing.T) {
 	}
 	loaded := p.PodmanCmd("load", "--input", p.Path("base.tar")).Run(t)
 	require.Zero(t, loaded.Code, loaded)
-	for _, tr := range trials {
+	for _, tr := range buildTrials {
 		if !tr.quick && os.Getenv("LABTEST_FULL") == "" {
 			continue
 		}
@@ -184,9 +184,9 @@ func TestLikeOthers(t *testing.T) {
 			name := "trial-" + tr.name
 			h.ok(append(append([]string{"build", "-q", "--network", "none", "-t", name}, tr.args...), dir)...)
 			h.ok("save", "-o", dir+".ours.tar", name)
-			files, config := read(t, dir+".ours.tar")
+			files, config := readImage(t, dir+".ours.tar")
 			compare := func(peer, archive string) {
-				theirFiles, theirConfig := read(t, archive)
+				theirFiles, theirConfig := readImage(t, archive)
 				if peer == "buildah" {
 					// Its RUN without a runtime (--isolation chroot) leaves these in the image, and a WORKDIR that no RUN follows makes no directory.
 					for _, name := range []string{"etc/hosts", "etc/hostname", "etc/resolv.conf", "run"} {
@@ -219,7 +219,7 @@ func TestLikeOthers(t *testing.T) {
 // old is the time of all files in contexts: so those that were copied are known.
 var old = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
-func (tr trial) write(t *testing.T, dir string) {
+func (tr buildTrial) write(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(tr.text+"\n"), 0o644))
@@ -249,8 +249,8 @@ func (tr trial) write(t *testing.T, dir string) {
 	}))
 }
 
-// read returns the files and the config of an image in an archive of `docker save`.
-func read(t *testing.T, archive string) (files map[string]string, config map[string]any) {
+// readImage returns the files and the config of an image in an archive of `docker save`.
+func readImage(t *testing.T, archive string) (files map[string]string, config map[string]any) {
 	t.Helper()
 	blobs := map[string][]byte{}
 	f, err := os.Open(archive)
@@ -302,13 +302,13 @@ func read(t *testing.T, archive string) (files map[string]string, config map[str
 	}
 	files = map[string]string{}
 	for _, name := range manifest[0].Layers {
-		apply(t, files, blob(name))
+		applyLayer(t, files, blob(name))
 	}
 	return files, config
 }
 
-// apply puts a layer on top of files.
-func apply(t *testing.T, files map[string]string, layer []byte) {
+// applyLayer puts a layer on top of files.
+func applyLayer(t *testing.T, files map[string]string, layer []byte) {
 	t.Helper()
 	var in io.Reader = bytes.NewReader(layer)
 	if bytes.HasPrefix(layer, []byte{0x1f, 0x8b}) {
