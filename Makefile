@@ -92,7 +92,7 @@ $(LABS): lab%: need-lab bin/lab bin/lab%
 	@echo
 	@echo "To go on by hand: make shell LAB=$*"
 
-final: need-lab bin/lab bin/jocker bin/jocker-shim bin/jocker-runtime
+final: need-lab bin/lab $(FINAL)
 	@$(RUN_AS_ROOT) bin/lab play $(if $(GUIDE),-lang $(GUIDE)) final
 
 rootfs: need-lab bin/lab

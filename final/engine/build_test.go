@@ -63,8 +63,8 @@ func TestBuildCache(t *testing.T) {
 
 // With SOURCE_DATE_EPOCH two builds, minutes or years apart, give the same image to the last byte.
 func TestBuildReproducible(t *testing.T) {
-	h := newHost(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
+	h := newHost(t)
 	text := "FROM busybox\nRUN mkdir /d; date +%N > /dev/null; echo x > /d/x\nCOPY . /c\nWORKDIR /w\nLABEL a=b"
 	first, _ := h.build(text, map[string]string{"f": "1"}, "--no-cache")
 	second, said := h.build(text, map[string]string{"f": "1"}, "--no-cache")
