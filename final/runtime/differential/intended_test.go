@@ -47,7 +47,7 @@ var intended = []difference{
 
 	// What a peer of this version lacks or gets wrong.
 	differs("domainname|personality", "runc", `^output:`, "new in runc 1.2"),
-	differs("rlimits-none|visits/process", "runc", `^limits: Max open files\s+(\d+)`, "the Go below runc 1.1 raises the soft limit, and runc hands that on; ours is the caller's"),
+	differs("rlimits-none|visits/process", "runc", `^limits: Max open files\s+(\d+\s+)`, "the Go below runc 1.1 raises the soft limit, and runc hands that on; ours is the caller's"),
 	differs("tmpfs", "runc", `^output: 177.$`, "runc 1.1 overrides mode= by the mode of the folder below"),
 	differs("propagation-unbindable", "runc", `^code:`, "runc makes / unbindable before it binds the root file system, and fails"),
 	differs("propagation-shared", "runc", `^mountinfo: BUNDLE/rootfs / .*( shared:N)`, "config-linux.md: the rootfs mount belongs to a new peer group; runc makes it private"),
