@@ -88,8 +88,12 @@ func dockerCodes(t *testing.T, e *engines) {
 func dockerTerminal(t *testing.T, e *engines) {
 	s := e.Cmd("docker", "run", "--rm", "--interactive", "--tty", "--network", "none", "--env", "PS1=# ", "busybox").Pty(t)
 	s.Expect("# ")
-	s.Send("stty size; tty; stat -c %F /dev/console\n")
-	s.Expect("24 80\n/dev/pts/0\ncharacter special file")
+	labtest.Until(t, "docker has told the terminal our size, which it does after the start", func() bool {
+		s.Send("stty size\n")
+		return s.ExpectRegexp(`\n(\d+ \d+)\n`)[1] == "24 80"
+	})
+	s.Send("tty; stat -c %F /dev/console\n")
+	s.Expect("/dev/pts/0\ncharacter special file")
 	resize(t, s)
 	s.Send("sleep 50\n")
 	time.Sleep(300 * time.Millisecond)
