@@ -17,7 +17,7 @@ func (b *builder) configure(s *stage, c instructions.Command) (ok bool, err erro
 	switch c := c.(type) {
 	case *instructions.EnvCommand:
 		for _, e := range c.Env {
-			cfg.Env = setVariable(cfg.Env, e.Key, e.Value)
+			cfg.Env = container.MergeEnv(cfg.Env, []string{e.String()})
 		}
 	case *instructions.ArgCommand:
 		b.declare(s.args, c, b.above)
@@ -95,18 +95,6 @@ func (s *stage) shell() []string {
 		return append([]string{}, shell...)
 	}
 	return []string{"/bin/sh", "-c"}
-}
-
-// setVariable sets a variable in a list of NAME=VALUE, in a copy of it.
-func setVariable(env []string, name, value string) []string {
-	out := append([]string{}, env...)
-	for i, e := range out {
-		if strings.HasPrefix(e, name+"=") {
-			out[i] = name + "=" + value
-			return out
-		}
-	}
-	return append(out, name+"="+value)
 }
 
 func copySet(set map[string]struct{}) map[string]struct{} {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -36,7 +37,7 @@ func (b *builder) run(s *stage, c *instructions.RunCommand) error {
 	}
 	env := vars.list()
 	for name, value := range b.o.Args {
-		if contains(proxies, name) {
+		if slices.Contains(proxies, name) {
 			env = append(env, name+"="+value)
 		}
 	}

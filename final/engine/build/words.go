@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 
@@ -116,7 +117,7 @@ func (b *builder) expandAll(words []string, vars scope) (list []string, err erro
 func (b *builder) unused() string {
 	var names []string
 	for name := range b.o.Args {
-		if !b.used[name] && !contains(proxies, name) && name != epochName {
+		if !b.used[name] && !slices.Contains(proxies, name) && name != epochName {
 			names = append(names, name)
 		}
 	}
@@ -125,13 +126,4 @@ func (b *builder) unused() string {
 	}
 	sort.Strings(names)
 	return fmt.Sprintf("[Warning] One or more build-args %v were not consumed: no ARG in the Dockerfile names them", names)
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }

@@ -63,7 +63,7 @@ func Change(c *image.RunConfig, instructions []string) error {
 			c.Entrypoint = words(rest)
 		case "ENV":
 			name, value := pair()
-			c.Env = mergeEnv(c.Env, []string{name + "=" + value})
+			c.Env = MergeEnv(c.Env, []string{name + "=" + value})
 		case "LABEL":
 			name, value := pair()
 			labels := map[string]string{name: value}

@@ -104,7 +104,7 @@ func (c *Container) inherit(img *image.Image) error {
 		return errors.New("No command specified: the image names none, so it must stand behind the image's name")
 	}
 	c.Path, c.Args = program[0], program[1:]
-	cfg.Env = mergeEnv(from.Env, cfg.Env)
+	cfg.Env = MergeEnv(from.Env, cfg.Env)
 	if cfg.User == "" {
 		cfg.User = from.User
 	}
@@ -135,8 +135,8 @@ func (c *Container) inherit(img *image.Image) error {
 	return nil
 }
 
-// mergeEnv returns what both lists of NAME=VALUE say; more has the last word.
-func mergeEnv(base, more []string) []string {
+// MergeEnv returns what both lists of NAME=VALUE say; more has the last word.
+func MergeEnv(base, more []string) []string {
 	env := append([]string{}, base...)
 	at := map[string]int{}
 	for i, e := range env {

@@ -205,7 +205,7 @@ func (c *Container) execProcess(l launch, o ExecOptions) (*specs.Process, error)
 	like.HostConfig.Init = false
 	like.HostConfig.OomScoreAdj = 0
 	like.Config.Tty = o.TTY
-	like.Config.Env = mergeEnv(c.Config.Env, o.Env)
+	like.Config.Env = MergeEnv(c.Config.Env, o.Env)
 	if o.User != "" {
 		like.Config.User = o.User
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -171,7 +172,7 @@ func canHave(capability int) bool {
 
 // IsUlimit says whether setrlimit(2) knows a limit of this name.
 func IsUlimit(name string) bool {
-	return contains(strings.Fields("as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"), name)
+	return slices.Contains(strings.Fields("as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"), name)
 }
 
 // rlimits returns the --ulimit options as config.json has them.

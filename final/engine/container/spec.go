@@ -178,7 +178,7 @@ func (c *Container) env(home string) []string {
 	if c.Config.Tty {
 		base = append(base, "TERM=xterm")
 	}
-	return mergeEnv(append(base, "HOME="+home), c.Config.Env)
+	return MergeEnv(append(base, "HOME="+home), c.Config.Env)
 }
 
 // namespaces are those that the container gets or joins.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,7 @@ func findUser(root *inroot.Dir, text string, groups []string) (user specs.User, 
 		}
 	} else if found {
 		for _, f := range group { // also the groups that list the user as a member
-			if gid, ok := number(field(f, 2)); ok && contains(strings.Split(field(f, 3), ","), login) {
+			if gid, ok := number(field(f, 2)); ok && slices.Contains(strings.Split(field(f, 3), ","), login) {
 				user.AdditionalGids = append(user.AdditionalGids, gid)
 			}
 		}
@@ -116,15 +117,6 @@ func field(f []string, i int) string {
 func number(s string) (uint32, bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	return uint32(n), err == nil && n != 1<<32-1
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Owner returns the user and group that USER or USER:GROUP means, names or numbers, in a root. Without a group, that is the user's own

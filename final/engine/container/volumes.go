@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,7 +84,7 @@ func (c *Container) mountOf(root *inroot.Dir, m MountPoint) (specs.Mount, error)
 		return specs.Mount{Destination: m.Destination, Type: "tmpfs", Source: "tmpfs",
 			Options: append([]string{"noexec", "nosuid", "nodev"}, strings.FieldsFunc(m.Mode, func(r rune) bool { return r == ',' })...)}, nil
 	case "volume":
-		if !contains(strings.Split(m.Mode, ","), "nocopy") {
+		if !slices.Contains(strings.Split(m.Mode, ","), "nocopy") {
 			if err := copyUp(root, m.Destination, m.Source); err != nil {
 				return mount, fmt.Errorf("copying the image's %s into the volume %s: %w", m.Destination, m.Name, err)
 			}

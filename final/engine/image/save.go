@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -46,7 +47,7 @@ func (s *Store) Save(w io.Writer, names []string) error {
 		}
 		manifest := v1.Descriptor{MediaType: img.Manifest.MediaType, Digest: img.Manifest.Digest, Size: img.Manifest.Size}
 		entry := dockerImage{Config: need(img.ID)}
-		if ref, err := ParseRef(name); err == nil && ref.Digest == "" && contains(img.Names, ref.String()) {
+		if ref, err := ParseRef(name); err == nil && ref.Digest == "" && slices.Contains(img.Names, ref.String()) {
 			manifest.Annotations = map[string]string{refName: ref.String()}
 			entry.RepoTags = []string{ref.String()}
 		}
@@ -79,15 +80,6 @@ func (s *Store) Save(w io.Writer, names []string) error {
 		}
 	}
 	return t.Close()
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *Store) saveBlob(t *tar.Writer, d digest.Digest) error {

@@ -64,9 +64,6 @@ func (c *Container) change() error {
 // ID returns the container's name.
 func (c *Container) ID() string { return c.st.ID }
 
-// Pid returns the process id of the container's first process, as seen from the runtime; 0 if there is none yet.
-func (c *Container) Pid() int { return c.st.Pid }
-
 // Status says how the container is now.
 func (c *Container) Status() specs.ContainerState { return c.dir.Status(c.st) }
 
